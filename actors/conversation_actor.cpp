@@ -1,0 +1,216 @@
+#include "actors/conversation_actor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace parley {
+namespace {
+
+/// Lists of events that are kept for watchers who are a little behind.
+constexpr size_t k_late_lists = 64;
+/// CAF's own cost of an idle actor (docs/decisions/0003).
+constexpr int64_t k_actor_bytes = 1'800;
+
+/// A ticket is the call's address: tickets never leave the shell and the engine.
+Ticket ticket_of(Call* call) { return reinterpret_cast<Ticket>(call); }
+Call* call_of(Ticket ticket) { return reinterpret_cast<Call*>(ticket); }
+
+}  // namespace
+
+ConversationShell::~ConversationShell() { PARLEY_CHECK(waiting_watchers_.empty()); }
+
+caf::behavior ConversationShell::start(Environment& environment, ActivationKeeper& keeper,
+                                       Address address, Ownership ownership,
+                                       std::shared_ptr<Vitals> vitals) {
+  environment_ = &environment;
+  keeper_ = &keeper;
+  address_ = std::move(address);
+  ownership_ = ownership;
+  vitals_ = std::move(vitals);
+  return {
+      [this](LoadMessage) { load(); },
+      [this](CallMessage message) { handle(message.call); },
+      [this](WrittenMessage message) {
+        feed(Written{message.outcome, environment_->clock.steady()});
+        retire_if_quiet();
+      },
+      [this](UnfollowMessage message) { unfollow(message.watcher); },
+      [this](RetireMessage) { retire(); },
+      [this](OwnershipMessage message) { feed(OwnershipChanged{message.ownership}); },
+  };
+}
+
+void ConversationShell::load() {
+  auto loaded = environment_->journal.load(address_.key, address_.shard);
+  if (!loaded.ok()) {
+    load_error_ = loaded.status();
+    keeper_->abandoned(address_);
+    return;
+  }
+  engine_.emplace(*std::move(loaded), ownership_, environment_->limits);
+  ask_for_releases();
+  report_size();
+}
+
+void ConversationShell::handle(Call* call) {
+  if (!load_error_.ok()) return call->fail(load_error_);
+  PARLEY_CHECK(engine_.has_value());
+  if (call->expired()) {
+    return call->fail(absl::DeadlineExceededError("the call's deadline passed before it was begun"));
+  }
+  const SteadyTime now = environment_->clock.steady();
+  if (auto* mutate = std::get_if<Mutate>(&call->what)) {
+    const Context context{environment_->clock.wall(), environment_->ids.fresh(), address_.shard,
+                          &environment_->limits};
+    feed(Submit{ticket_of(call), std::move(mutate->command), mutate->meta, context, now,
+                mutate->render});
+  } else if (auto* read = std::get_if<Read>(&call->what)) {
+    feed(Query{ticket_of(call), read->min_version, now});
+  } else {
+    follow(call, std::get<Follow>(call->what));
+  }
+}
+
+void ConversationShell::feed(Input input) {
+  if (!engine_) return;
+  outputs_.clear();
+  engine_->step(std::move(input), outputs_);
+  // Why: an answer may lead to another call to this actor on this thread; it waits in the mailbox.
+  for (Output& output : outputs_) {
+    std::visit([this](auto& what) { perform(what); }, output);
+  }
+  report_size();
+}
+
+void ConversationShell::perform(Append& append) {
+  written_to_ = caf::actor_cast<caf::strong_actor_ptr>(self_);
+  resumer_ = resumer_here() != nullptr ? resumer_here() : &environment_->resumer;
+  environment_->journal.commit(
+      {address_.key, address_.hash, address_.shard, append.epoch, std::move(append.batch)}, this);
+}
+
+void ConversationShell::perform(Render& render) {
+  call_of(render.ticket)->render(engine_->tentative(), engine_->recent());
+}
+
+void ConversationShell::perform(Answer& answer) {
+  call_of(answer.ticket)->answer(std::move(answer.outcome), answer.replayed);
+}
+
+void ConversationShell::perform(Publish& publish) {
+  tell_watchers(publish.events);
+  ask_for_releases();
+}
+
+void ConversationShell::perform(Abandon&) {
+  for (Call* call : std::exchange(waiting_watchers_, {})) {
+    call->fail(absl::UnavailableError("the conversation is being reloaded; watch again"));
+  }
+  keeper_->abandoned(address_);
+}
+
+Wakeup* ConversationShell::on_written(WriteOutcome outcome) {
+  // Why: read out first, for the actor may go on, commit again and even end once it is told.
+  Resumer* resumer = resumer_;
+  auto actor = std::exchange(written_to_, nullptr);
+  resumer->written(std::move(actor), outcome);
+  return resumer;
+}
+
+void ConversationShell::follow(Call* call, const Follow& wish) {
+  const Version durable = engine_->durable();
+  if (engine_->abandoned()) {
+    return call->fail(absl::UnavailableError("the conversation is being reloaded; watch again"));
+  }
+  if (durable == Version{0} && !wish.wait_for_create) {
+    return call->answer(Refusal{Reason::conversation_not_found, {}, {}}, false);
+  }
+  if (durable < wish.after) {
+    return call->answer(Refusal{Reason::version_in_future, durable, {}}, false);
+  }
+  if (!watchers_.contains(wish.watcher)) {
+    if (watchers_.size() >= environment_->limits.watchers_per_conversation) {
+      return call->fail(absl::ResourceExhaustedError("too many watchers of this conversation"));
+    }
+    watchers_.insert(wish.watcher);
+    vitals_->pinned = true;
+  }
+  if (wish.after == durable) {
+    waiting_watchers_.push_back(call);
+  } else if (remembers(wish.after)) {
+    std::vector<std::shared_ptr<const EventList>> missed;
+    for (const auto& list : late_events_) {
+      if (list->back().version > wish.after) missed.push_back(list);
+    }
+    call->events(std::move(missed));
+  } else {
+    call->look_back(durable);
+  }
+}
+
+bool ConversationShell::remembers(Version after) const {
+  return !late_events_.empty() && late_events_.front()->front().version <= after.next();
+}
+
+void ConversationShell::tell_watchers(const std::shared_ptr<const EventList>& events) {
+  if (watchers_.empty()) return;
+  late_events_.push_back(events);
+  if (late_events_.size() > k_late_lists) late_events_.pop_front();
+  // A deletion starts the versions anew: what came before belongs to another conversation.
+  if (engine_->durable() == Version{0}) late_events_.clear();
+  for (Call* call : std::exchange(waiting_watchers_, {})) call->events({events});
+}
+
+void ConversationShell::unfollow(uint64_t watcher) {
+  watchers_.erase(watcher);
+  const auto gone = std::find_if(
+      waiting_watchers_.begin(), waiting_watchers_.end(),
+      [&](Call* call) { return std::get<Follow>(call->what).watcher == watcher; });
+  if (gone != waiting_watchers_.end()) {
+    Call* call = *gone;
+    waiting_watchers_.erase(gone);
+    call->fail(absl::CancelledError("the watcher has gone"));
+  }
+  if (!watchers_.empty()) return;
+  late_events_.clear();
+  vitals_->pinned = false;
+}
+
+void ConversationShell::ask_for_releases() {
+  if (!engine_->quiescent()) return;
+  for (const ParentLink& link : engine_->tentative().pending_releases) {
+    keeper_->release_wanted(address_, link);
+  }
+}
+
+void ConversationShell::retire() {
+  retiring_ = true;
+  for (Call* call : std::exchange(waiting_watchers_, {})) {
+    call->fail(absl::UnavailableError("the conversation is being put away; watch again"));
+  }
+  retire_if_quiet();
+}
+
+void ConversationShell::retire_if_quiet() {
+  if (!retiring_ || (engine_ && !engine_->quiescent())) return;
+  retiring_ = false;
+  if (engine_ && !engine_->abandoned()) {
+    if (engine_->events_since_snapshot() > 0) {
+      environment_->journal.keep_snapshot(address_.key, address_.shard,
+                                          std::make_shared<const State>(engine_->tentative()));
+    }
+  }
+  environment_->journal.release(address_.key);
+  vitals_->resize(0);
+  self_->quit();
+  keeper_->retired(address_);
+}
+
+void ConversationShell::report_size() {
+  const size_t bytes = engine_ ? engine_->memory_bytes() : 0;
+  vitals_->resize(k_actor_bytes + static_cast<int64_t>(bytes));
+}
+
+}  // namespace parley

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include "base/time.hpp"
+#include "conversation/limits.hpp"
+#include "storage/journal.hpp"
+
+namespace parley {
+
+/// The clocks. Virtual, so that tests set them; every method may be called from any thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual WallTime wall() const = 0;
+  [[nodiscard]] virtual SteadyTime steady() const = 0;
+};
+
+/// CLOCK_REALTIME and CLOCK_BOOTTIME.
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall() const override;
+  [[nodiscard]] SteadyTime steady() const override;
+};
+
+/// Fresh ids, never the same twice. Any thread.
+class IdSource {
+ public:
+  virtual ~IdSource() = default;
+  virtual Id128 fresh() = 0;
+};
+
+/// UUIDs of version 4 from the kernel's random numbers.
+class RandomIds final : public IdSource {
+ public:
+  Id128 fresh() override;
+};
+
+/// Brings finished writes back to threads that may run actors.
+///
+/// `written` and `flush` come on the journal's commit thread and must not block: `written` for each actor
+/// whose batch is finished, then one `flush` for the group.
+class Resumer : public Wakeup {
+ public:
+  virtual void written(caf::strong_actor_ptr actor, WriteOutcome outcome) = 0;
+};
+
+/// What every conversation's actor stands on. Owned by the server, outlives all actors; shared by all
+/// threads.
+struct Environment {
+  Journal& journal;
+  const Clock& clock;
+  IdSource& ids;
+  const Limits& limits;
+  /// Where writes come back to when the thread at hand has no resumer of its own.
+  Resumer& resumer;
+  uint32_t shard_count = 256;
+};
+
+/// The resumer of the thread at hand; null on threads without one. Set by the threads of the call queues.
+Resumer*& resumer_here();
+
+}  // namespace parley

@@ -1,0 +1,112 @@
+#include "base/ids.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.hpp"
+#include "base/hash.hpp"
+
+namespace parley {
+namespace {
+
+/// Part of the storage format: changing it moves every conversation to another shard.
+constexpr uint64_t k_key_hash_seed = 0x7061726c65793031;  // "parley01"
+
+constexpr bool alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+constexpr bool id_character(char c) {
+  return alphanumeric(c) || std::string_view("._~:@+=,-").find(c) != std::string_view::npos;
+}
+
+constexpr int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+Status uuid_error(std::string_view field) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      absl::string_view(field.data(), field.size()),
+      ": must be a UUID that is not nil, such as 0e37df36-f698-11e6-8dd4-cb9ced3df976; "
+      "make a fresh one for every new request and repeat it only when retrying"));
+}
+
+}  // namespace
+
+Status check_id(std::string_view field, std::string_view id) {
+  const absl::string_view name(field.data(), field.size());
+  if (id.empty()) return absl::InvalidArgumentError(absl::StrCat(name, ": is required"));
+  if (id.size() > k_id_bytes_max) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": is ", id.size(), " bytes long; use at most ", k_id_bytes_max));
+  }
+  if (!alphanumeric(id.front())) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": must begin with a letter or digit"));
+  }
+  const auto bad = std::find_if_not(id.begin(), id.end(), id_character);
+  if (bad != id.end()) {
+    const char byte = *bad;
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": byte ", bad - id.begin(), " is '",
+                     absl::CHexEscape(absl::string_view(&byte, 1)),
+                     "'; use only letters, digits and . _ ~ : @ + = , -"));
+  }
+  return absl::OkStatus();
+}
+
+uint64_t key_hash(const ConversationKey& key) {
+  std::string bytes;
+  bytes.reserve(key.tenant.size() + 1 + key.thread.size());
+  bytes.append(key.tenant).push_back('\0');
+  bytes.append(key.thread);
+  return hash64(bytes, k_key_hash_seed);
+}
+
+Shard shard_of(uint64_t hash, uint32_t shard_count) {
+  PARLEY_CHECK(shard_count > 0 && shard_count <= 65536);
+  return {static_cast<uint16_t>(hash % shard_count)};
+}
+
+std::string Id128::hex() const {
+  const auto text = absl::BytesToHexString(absl::string_view(view().data(), view().size()));
+  return text;
+}
+
+Id128 Id128::from_bytes(std::string_view sixteen) {
+  Id128 id;
+  PARLEY_CHECK(sixteen.size() == id.bytes.size());
+  std::memcpy(id.bytes.data(), sixteen.data(), id.bytes.size());
+  return id;
+}
+
+Result<Id128> parse_uuid(std::string_view field, std::string_view text) {
+  if (text.size() != 36) return uuid_error(field);
+  Id128 id;
+  size_t nibble = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) {
+      if (text[i] != '-') return uuid_error(field);
+      continue;
+    }
+    const int digit = hex_digit(text[i]);
+    if (digit < 0) return uuid_error(field);
+    auto& byte = id.bytes[nibble / 2];
+    byte = static_cast<uint8_t>(byte << 4 | digit);
+    ++nibble;
+  }
+  if (id.empty()) return uuid_error(field);
+  return id;
+}
+
+std::string format_uuid(const Id128& id) {
+  std::string text = id.hex();
+  for (const size_t at : {8U, 13U, 18U, 23U}) text.insert(at, 1, '-');
+  return text;
+}
+
+}  // namespace parley

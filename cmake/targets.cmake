@@ -1,0 +1,31 @@
+# parley_library(NAME x SRCS a.cpp DEPS y): the static library of one folder, called parley_x.
+function(parley_library)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_library(parley_${ARG_NAME} STATIC ${ARG_SRCS})
+  add_library(parley::${ARG_NAME} ALIAS parley_${ARG_NAME})
+  target_link_libraries(parley_${ARG_NAME} PUBLIC ${ARG_DEPS} PRIVATE parley_options)
+  target_include_directories(parley_${ARG_NAME} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# parley_program(NAME x SRCS main.cpp DEPS y): an executable in bin/, on jemalloc.
+function(parley_program)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} parley_options)
+  if(NOT PARLEY_SANITIZE)
+    target_link_libraries(${ARG_NAME} PRIVATE PkgConfig::JEMALLOC)
+  endif()
+endfunction()
+
+# parley_test(NAME x_test SRCS .. DEPS .. [LABEL l] [TIMEOUT s]): a GoogleTest program, one ctest.
+function(parley_test)
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS;ARGS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} GTest::gtest_main GTest::gmock parley_options)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${ARG_ARGS})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABEL}"
+    ENVIRONMENT "PARLEY_BIN=${CMAKE_BINARY_DIR}/bin;PARLEY_SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()

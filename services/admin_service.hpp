@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "services/background_stream.hpp"
+#include "services/conversation_service.hpp"
+#include "services/service_types.hpp"
+
+namespace parley {
+
+/// The gRPC facade of operation.
+///
+/// Owned by the server. Handlers run on the queues' threads; what takes long has a thread of its own.
+class AdminService {
+ public:
+  using Verify = BackgroundStream<AdminRpcs, OutStream>;
+
+  AdminService(Node& node, AdminRpcs& rpcs, const ConversationService& conversations)
+      : node_(node), rpcs_(rpcs), conversations_(conversations) {}
+
+  void serve(CallQueue& queue);
+
+ private:
+  template <class Request>
+  using Call = Rpc<AdminRpcs, Request>;
+
+  template <class Request>
+  void serve_method(CallQueue& queue, typename Call<Request>::Wait wait,
+                    void (AdminService::*handler)(Call<Request>*));
+
+  void server_info(Call<v1::GetServerInfoRequest>* rpc);
+  void locate(Call<v1::LocateConversationRequest>* rpc);
+  void create_backup(Call<v1::CreateBackupRequest>* rpc);
+  void list_backups(Call<v1::ListBackupsRequest>* rpc);
+  grpc::Status run_verify(Verify& stream);
+
+  Node& node_;
+  AdminRpcs& rpcs_;
+  const ConversationService& conversations_;
+  std::vector<std::shared_ptr<void>> methods_;
+  std::atomic<int64_t> calls_{0};
+};
+
+}  // namespace parley

@@ -1,0 +1,72 @@
+#include "services/call_queue.hpp"
+
+#include <utility>
+
+#include <grpc/support/time.h>
+
+#include "actors/inline_unit.hpp"
+#include "actors/messages.hpp"
+
+namespace parley {
+
+CallQueue::CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerCompletionQueue> queue)
+    : system_(system), queue_(std::move(queue)) {}
+
+CallQueue::~CallQueue() = default;
+
+void CallQueue::start(int threads) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(); });
+}
+
+void CallQueue::stop() {
+  queue_->Shutdown();
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void CallQueue::serve() {
+  resumer_here() = this;
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) static_cast<Tag*>(tag)->proceed(ok);
+  resumer_here() = nullptr;
+}
+
+void CallQueue::written(caf::strong_actor_ptr actor, WriteOutcome outcome) {
+  absl::MutexLock lock(&mutex_);
+  finished_.push_back({std::move(actor), outcome});
+}
+
+void CallQueue::flush() {
+  absl::MutexLock lock(&mutex_);
+  if (rung_) return;
+  rung_ = true;
+  alarm_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &bell_);
+}
+
+void CallQueue::post(std::function<void()> job) {
+  {
+    absl::MutexLock lock(&mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  flush();
+}
+
+void CallQueue::answer_bell() {
+  std::vector<Finished> finished;
+  std::vector<std::function<void()>> jobs;
+  {
+    absl::MutexLock lock(&mutex_);
+    rung_ = false;
+    finished.swap(finished_);
+    jobs.swap(jobs_);
+  }
+  InlineUnit& unit = InlineUnit::here(system_);
+  for (auto& write : finished) {
+    unit.enqueue(caf::actor_cast<caf::abstract_actor*>(write.actor), WrittenMessage{write.outcome});
+  }
+  unit.run();
+  for (auto& job : jobs) job();
+}
+
+}  // namespace parley

@@ -1,0 +1,212 @@
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "conversation/fork.hpp"
+#include "services/conversation_service.hpp"
+#include "services/lambda_call.hpp"
+#include "services/translate.hpp"
+
+namespace parley {
+namespace {
+
+/// A change whose answer shows the conversation as it was right after it.
+///
+/// The first time, the conversation renders itself on the spot; a repetition is answered from storage, as
+/// of the version that the first answer had.
+template <class Request>
+class ShowingChange {
+ public:
+  using Rpc = parley::Rpc<ConversationRpcs, Request>;
+  using Finish = std::function<void(const Receipt&, v1::Conversation)>;
+
+  static void start(Node& node, Rpc* rpc, Address address, Asked asked, Finish finish) {
+    auto shown = std::make_shared<v1::Conversation>();
+    auto on_render = [shown, thread = address.key.thread](const State& state,
+                                                          const RecentMessages&) {
+      shown->Clear();
+      fill_conversation(state, thread, *shown);
+    };
+    auto on_done = [&node, rpc, address, shown, finish = std::move(finish)](Done done) {
+      const Receipt* receipt = done.receipt();
+      if (receipt == nullptr) return rpc->finish_error(done.error());
+      node.note_replay(rpc->context(), done.replayed);
+      if (!done.replayed) return finish(*receipt, std::move(*shown));
+      node.blocking([&node, rpc, address, receipt = *receipt, finish] {
+        auto state = node.store.read_state_at(address.key, address.shard, receipt.version);
+        if (!state.ok()) return rpc->finish_error(error_of(state.status(), address.key));
+        v1::Conversation then;
+        fill_conversation(*state, address.key.thread, then);
+        finish(receipt, std::move(then));
+      });
+    };
+    node.registry.dispatch(new LambdaCall(std::move(address),
+                                          Mutate{std::move(asked.command), asked.meta, true},
+                                          std::move(on_done), std::move(on_render),
+                                          [rpc] { return rpc->expired(); }));
+  }
+};
+
+/// One ForkConversation: the parent notes the fork, then the child is created from what it noted. Each step
+/// may be repeated; what a crash leaves between them costs only space, until the same request is repeated
+/// or the parent is erased.
+class Forking : public std::enable_shared_from_this<Forking> {
+ public:
+  using Rpc = parley::Rpc<ConversationRpcs, v1::ForkConversationRequest>;
+
+  Forking(Node& node, Rpc* rpc) : node_(node), rpc_(rpc) {}
+
+  void start() {
+    parent_ = node_.address(rpc_->tenant, rpc_->request.thread_id());
+    const std::string wanted = fork_thread(rpc_->request, node_.environment.ids.fresh());
+    auto asked = translate(rpc_->request, wanted, node_.environment.limits);
+    if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
+    child_ = node_.address(rpc_->tenant, wanted);
+    auto& note = std::get<Asked>(asked);
+    ask(parent_, Mutate{std::move(note.command), note.meta}, &Forking::on_noted);
+  }
+
+ private:
+  using Step = void (Forking::*)(const Done&);
+
+  void ask(const Address& whom, Call::Kind what, Step next, LambdaCall::OnRender on_render = {}) {
+    auto on_done = [self = shared_from_this(), next](const Done& done) { ((*self).*next)(done); };
+    node_.registry.dispatch(
+        new LambdaCall(whom, std::move(what), std::move(on_done), std::move(on_render)));
+  }
+
+  void on_noted(const Done& done) {
+    if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
+    node_.note_replay(rpc_->context(), done.replayed);
+    noted_ = *done.receipt();
+    ask(parent_, Read{}, &Forking::on_parent_read,
+        [self = shared_from_this()](const State& state, const RecentMessages&) {
+          auto point = fork_point(state, self->parent_.key.thread, self->parent_.shard,
+                                  self->noted_.fork);
+          if (point) self->creation_ = fork_creation(self->rpc_->request, *std::move(point));
+        });
+  }
+
+  void on_parent_read(const Done& done) {
+    if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
+    if (!creation_) {
+      // The fork was made by an earlier try of this request, and erased since.
+      return rpc_->finish_error(
+          error_of(Refusal{Reason::conversation_not_found, {}, {}}, child_.key));
+    }
+    ask(child_, Mutate{std::move(creation_->command), creation_->meta, true}, &Forking::on_created,
+        [self = shared_from_this()](const State& state, const RecentMessages&) {
+          fill_conversation(state, self->child_.key.thread, *self->response_.mutable_conversation());
+        });
+  }
+
+  void on_created(const Done& done) {
+    if (done.receipt() == nullptr) {
+      refusal_ = done.error();
+      // Whatever was refused, the parent need not keep anything for it.
+      if (done.was_refused) {
+        return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
+      }
+      return rpc_->finish_error(refusal_);
+    }
+    response_.set_parent_version(static_cast<int64_t>(noted_.version.value));
+    rpc_->finish_message(response_);
+  }
+
+  void on_let_go(const Done&) { rpc_->finish_error(refusal_); }
+
+  Node& node_;
+  Rpc* rpc_;
+  Address parent_;
+  Address child_;
+  Receipt noted_;
+  std::optional<Asked> creation_;
+  ApiError refusal_;
+  v1::ForkConversationResponse response_;
+};
+
+}  // namespace
+
+void ConversationService::create(Call<v1::CreateConversationRequest>* rpc) {
+  auto asked = translate(rpc->request, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
+  const std::string thread = create_thread(rpc->request, node_.environment.ids.fresh());
+  ShowingChange<v1::CreateConversationRequest>::start(
+      node_, rpc, node_.address(rpc->tenant, thread), std::get<Asked>(std::move(asked)),
+      [rpc](const Receipt& receipt, v1::Conversation shown) {
+        v1::CreateConversationResponse response;
+        *response.mutable_conversation() = std::move(shown);
+        response.set_created(receipt.created);
+        rpc->finish_message(response);
+      });
+}
+
+void ConversationService::update(Call<v1::UpdateConversationRequest>* rpc) {
+  auto asked = translate(rpc->request, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
+  ShowingChange<v1::UpdateConversationRequest>::start(
+      node_, rpc, node_.address(rpc->tenant, rpc->request.thread_id()),
+      std::get<Asked>(std::move(asked)), [rpc](const Receipt&, v1::Conversation shown) {
+        v1::UpdateConversationResponse response;
+        *response.mutable_conversation() = std::move(shown);
+        rpc->finish_message(response);
+      });
+}
+
+void ConversationService::reset(Call<v1::ResetConversationRequest>* rpc) {
+  auto asked = translate(rpc->request, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
+  ShowingChange<v1::ResetConversationRequest>::start(
+      node_, rpc, node_.address(rpc->tenant, rpc->request.thread_id()),
+      std::get<Asked>(std::move(asked)), [rpc](const Receipt&, v1::Conversation shown) {
+        v1::ResetConversationResponse response;
+        *response.mutable_conversation() = std::move(shown);
+        rpc->finish_message(response);
+      });
+}
+
+void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
+  auto asked = translate(rpc->request, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
+  const Address address = node_.address(rpc->tenant, rpc->request.thread_id());
+  auto& deletion = std::get<Asked>(asked);
+  auto on_done = [this, rpc, address](const Done& done) {
+    v1::DeleteConversationResponse response;
+    if (const Receipt* receipt = done.receipt()) {
+      node_.note_replay(rpc->context(), done.replayed);
+      response.set_version(static_cast<int64_t>(receipt->version.value));
+      return rpc->finish_message(response);
+    }
+    if (done.error().code != absl::StatusCode::kDataLoss) return rpc->finish_error(done.error());
+    // What is damaged cannot be read, but it can be erased.
+    node_.blocking([this, rpc, address, response] {
+      const Status status = node_.store.erase(address.key, address.shard);
+      if (!status.ok()) return rpc->finish_error(error_of(status, address.key));
+      rpc->finish_message(response);
+    });
+  };
+  node_.registry.dispatch(new LambdaCall(address, Mutate{std::move(deletion.command), deletion.meta},
+                                         on_done, {}, [rpc] { return rpc->expired(); }));
+}
+
+void ConversationService::fork(Call<v1::ForkConversationRequest>* rpc) {
+  std::make_shared<Forking>(node_, rpc)->start();
+}
+
+void ConversationService::record_usage(Call<v1::RecordUsageRequest>* rpc) {
+  auto asked = translate(rpc->request, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
+  auto& recording = std::get<Asked>(asked);
+  auto on_done = [this, rpc](const Done& done) {
+    if (done.receipt() == nullptr) return rpc->finish_error(done.error());
+    node_.note_replay(rpc->context(), done.replayed);
+    v1::RecordUsageResponse response;
+    response.set_version(static_cast<int64_t>(done.receipt()->version.value));
+    rpc->finish_message(response);
+  };
+  node_.registry.dispatch(new LambdaCall(node_.address(rpc->tenant, rpc->request.thread_id()),
+                                         Mutate{std::move(recording.command), recording.meta},
+                                         on_done, {}, [rpc] { return rpc->expired(); }));
+}
+
+}  // namespace parley

@@ -1,0 +1,185 @@
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "services/conversation_service.hpp"
+#include "services/lambda_call.hpp"
+#include "services/history_page.hpp"
+#include "services/translate.hpp"
+#include "services/validate.hpp"
+#include "services/wire.hpp"
+
+namespace parley {
+namespace {
+
+/// One BatchGetConversations: asks all at once, answers when the last one has.
+///
+/// Shared by the calls under way; each writes its own place, the last to finish reads all.
+class BatchGet : public std::enable_shared_from_this<BatchGet> {
+ public:
+  using Rpc = parley::Rpc<ConversationRpcs, v1::BatchGetConversationsRequest>;
+
+  BatchGet(Node& node, Rpc* rpc)
+      : node_(node), rpc_(rpc), found_(static_cast<size_t>(rpc->request.thread_ids_size())) {}
+
+  void start() {
+    left_ = static_cast<int>(found_.size());
+    for (int i = 0; i < rpc_->request.thread_ids_size(); ++i) ask(i);
+  }
+
+ private:
+  struct Found {
+    std::string bytes;  ///< of a v1.Conversation field, empty unless found
+    bool missing = false;
+  };
+
+  void ask(int i) {
+    auto& place = found_[static_cast<size_t>(i)];
+    const auto wanted = static_cast<size_t>(rpc_->request.message_limit());
+    auto on_render = [this, &place, i, wanted, self = shared_from_this()](
+                         const State& state, const RecentMessages& recent) {
+      append_wire_conversation(1, state, rpc_->request.thread_ids(i),
+                               newest_within(recent, wanted, node_.environment.limits), place.bytes);
+    };
+    auto on_done = [this, &place, self = shared_from_this()](const Done& done) {
+      if (done.receipt() == nullptr) {
+        place.bytes.clear();
+        place.missing = done.was_refused && done.refused_for == Reason::conversation_not_found;
+      }
+      if (--left_ == 0) finish();
+    };
+    node_.registry.dispatch(new LambdaCall(
+        node_.address(rpc_->tenant, rpc_->request.thread_ids(i)), Read{}, on_done, on_render));
+  }
+
+  void finish() {
+    std::string bytes;
+    v1::BatchGetConversationsResponse rest;
+    for (size_t i = 0; i < found_.size(); ++i) {
+      Found& found = found_[i];
+      const std::string& thread = rpc_->request.thread_ids(static_cast<int>(i));
+      if (found.missing) {
+        rest.add_not_found(thread);
+      } else if (found.bytes.empty() ||
+                 bytes.size() + found.bytes.size() > node_.environment.limits.response_bytes) {
+        rest.add_unreachable(thread);
+      } else {
+        bytes += found.bytes;
+      }
+    }
+    rpc_->finish(bytes + rest.SerializeAsString());
+  }
+
+  Node& node_;
+  Rpc* rpc_;
+  std::vector<Found> found_;
+  std::atomic<int> left_{0};
+};
+
+Checked<v1::ListConversationsResponse> list_page(Node& node, const std::string& tenant,
+                                                 const ConversationListing& wanted) {
+  ListQuery query{.tenant = tenant,
+                  .user = wanted.user,
+                  .labels = wanted.labels,
+                  .lifecycle = wanted.lifecycle,
+                  .after = std::nullopt,
+                  .count_max = wanted.page_size};
+  if (wanted.after) query.after = {wanted.after->last_activity, wanted.after->thread};
+  auto listed = node.store.list(query);
+  if (!listed.ok()) return error_of(listed.status());
+  v1::ListConversationsResponse response;
+  for (const auto& entry : *listed) {
+    const Address address = node.address(tenant, entry.thread);
+    const auto state = node.store.read_state(address.key, address.shard);
+    // Deleted since it was listed, or damaged: GetConversation says more.
+    if (!state.ok() || !state->exists) continue;
+    fill_conversation(*state, entry.thread, *response.add_conversations());
+  }
+  if (listed->size() == wanted.page_size) {
+    const auto& last = listed->back();
+    response.set_next_page_token(
+        make_page_token(ListPosition{last.last_activity, last.thread}, wanted.query));
+  }
+  return response;
+}
+
+/// Usage records of the events from the wanted place on.
+Status add_records(Node& node, const Address& address, const State& state, const UsageListing& wanted,
+                   v1::GetUsageResponse& response) {
+  constexpr PageBounds k_events{500, 4U << 20};
+  Version after = state.reset_version;
+  uint64_t skip = 0;
+  if (wanted.start) {
+    after = {wanted.start->version.value - 1};
+    skip = wanted.start->skip;
+  }
+  while (true) {
+    auto events = node.store.read_events(address.key, address.shard, after, k_events);
+    if (!events.ok()) return events.status();
+    for (const Event& event : *events) {
+      if (event.version > state.version) return absl::OkStatus();
+      uint64_t place = 0;
+      for (auto& record : usage_records(event)) {
+        if (place++ < skip) continue;
+        if (static_cast<size_t>(response.records_size()) == wanted.page_size) {
+          response.set_next_page_token(
+              make_page_token(UsagePosition{event.version, place - 1}, wanted.query));
+          return absl::OkStatus();
+        }
+        *response.add_records() = std::move(record);
+      }
+      skip = 0;
+      after = event.version;
+    }
+    if (events->empty()) return absl::OkStatus();
+  }
+}
+
+}  // namespace
+
+void ConversationService::batch_get(Call<v1::BatchGetConversationsRequest>* rpc) {
+  if (auto error = validate(rpc->request, node_.environment.limits)) return rpc->finish_error(*error);
+  std::make_shared<BatchGet>(node_, rpc)->start();
+}
+
+void ConversationService::list(Call<v1::ListConversationsRequest>* rpc) {
+  auto listing = translate(rpc->request, rpc->tenant, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&listing)) return rpc->finish_error(*error);
+  node_.blocking([this, rpc, wanted = std::get<ConversationListing>(std::move(listing))] {
+    if (rpc->expired()) return rpc->finish_error(deadline_passed());
+    auto page = list_page(node_, rpc->tenant, wanted);
+    if (auto* error = std::get_if<ApiError>(&page)) return rpc->finish_error(*error);
+    rpc->finish_message(std::get<v1::ListConversationsResponse>(page));
+  });
+}
+
+void ConversationService::get_usage(Call<v1::GetUsageRequest>* rpc) {
+  auto listing = translate(rpc->request, rpc->tenant, node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&listing)) return rpc->finish_error(*error);
+  const auto wanted = std::get<UsageListing>(std::move(listing));
+  const Address address = node_.address(rpc->tenant, rpc->request.thread_id());
+  struct Progress {
+    State state;
+    v1::GetUsageResponse response;
+  };
+  auto progress = std::make_shared<Progress>();
+  auto on_render = [progress](const State& state, const RecentMessages&) {
+    fill_totals(state, progress->response);
+    progress->state.version = state.version;
+    progress->state.reset_version = state.reset_version;
+  };
+  auto on_done = [this, rpc, wanted, address, progress](const Done& done) {
+    if (done.receipt() == nullptr) return rpc->finish_error(done.error());
+    if (wanted.page_size == 0) return rpc->finish_message(progress->response);
+    node_.blocking([this, rpc, wanted, address, progress] {
+      const Status status =
+          add_records(node_, address, progress->state, wanted, progress->response);
+      if (!status.ok()) return rpc->finish_error(error_of(status, address.key));
+      rpc->finish_message(progress->response);
+    });
+  };
+  node_.registry.dispatch(
+      new LambdaCall(address, Read{wanted.min_version}, on_done, on_render));
+}
+
+}  // namespace parley

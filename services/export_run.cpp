@@ -1,0 +1,123 @@
+#include "services/export_run.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/jsonl.hpp"
+#include "services/translate.hpp"
+#include "services/wire.hpp"
+
+namespace parley {
+namespace {
+
+constexpr size_t k_list_page = 500;
+constexpr size_t k_jsonl_bytes_max = 64U << 20;
+
+}  // namespace
+
+ExportRun::ExportRun(Node& node, std::string tenant, const v1::ExportConversationsRequest& request,
+                     Send send)
+    : node_(node), tenant_(std::move(tenant)), request_(request), send_(std::move(send)) {}
+
+std::optional<ApiError> ExportRun::run() {
+  if (request_.thread_ids().empty()) return export_all();
+  for (const auto& thread : request_.thread_ids()) {
+    if (auto error = export_one(thread, true)) return error;
+    if (!listening_) break;
+  }
+  return std::nullopt;
+}
+
+ExportRun::Error ExportRun::export_all() {
+  // Why the list is taken first: activity moves conversations within it while the export runs.
+  std::vector<std::string> threads;
+  ListQuery query{.tenant = tenant_, .user = request_.user_id(), .count_max = k_list_page};
+  while (true) {
+    auto page = node_.store.list(query);
+    if (!page.ok()) return error_of(page.status());
+    for (auto& entry : *page) threads.push_back(entry.thread);
+    if (page->size() < k_list_page) break;
+    query.after = {page->back().last_activity, page->back().thread};
+  }
+  std::sort(threads.begin(), threads.end());
+  threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
+  for (const auto& thread : threads) {
+    if (auto error = export_one(thread, false)) return error;
+    if (!listening_) break;
+  }
+  return std::nullopt;
+}
+
+ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exist) {
+  const Address address = node_.address(tenant_, thread);
+  auto state = node_.store.read_state(address.key, address.shard);
+  const bool missing = (state.ok() && !state->exists) || absl::IsNotFound(state.status());
+  if (missing && !must_exist) return std::nullopt;
+  if (missing) return error_of(Refusal{Reason::conversation_not_found, {}, {}}, address.key);
+  if (!state.ok()) return error_of(state.status(), address.key);
+  if (!request_.user_id().empty() && state->user != request_.user_id()) return std::nullopt;
+  if (request_.form() == v1::TRANSFER_FORM_JSONL) return send_jsonl(address, *state);
+  return send_full(address, *state);
+}
+
+ExportRun::Error ExportRun::for_messages(
+    const Address& address, const State& state,
+    const std::function<Error(std::vector<v1::Message>&)>& each) {
+  const Limits& limits = node_.environment.limits;
+  for (Sequence from{1}; from <= state.last_sequence && listening_;) {
+    auto messages = node_.store.read_messages(
+        {state.spans(address.shard), from, state.last_sequence, false},
+        {limits.messages_per_append, limits.response_bytes});
+    if (!messages.ok()) return error_of(messages.status(), address.key);
+    if (messages->empty()) break;
+    std::vector<v1::Message> decoded;
+    for (const Message& message : *messages) {
+      std::string bytes;
+      append_wire_message(message, history_of(state, message.sequence), bytes);
+      if (!decoded.emplace_back().ParseFromString(bytes)) {
+        return error_of(absl::DataLossError("a stored message does not parse"), address.key);
+      }
+    }
+    from = {messages->back().sequence.value + 1};
+    if (auto error = each(decoded)) return error;
+  }
+  return std::nullopt;
+}
+
+ExportRun::Error ExportRun::send_jsonl(const Address& address, const State& state) {
+  v1::Conversation header;
+  fill_conversation(state, address.key.thread, header);
+  JsonlLine line(header);
+  auto error = for_messages(address, state, [&](std::vector<v1::Message>& messages) -> Error {
+    for (const auto& message : messages) line.add(message);
+    if (line.bytes() > k_jsonl_bytes_max) {
+      return invalid_field("form", "conversation " + address.key.thread +
+                                       " is too large for one line; export it in the full form");
+    }
+    return std::nullopt;
+  });
+  if (error || !listening_) return error;
+  v1::ExportConversationsResponse response;
+  response.mutable_record()->set_jsonl(line.finish());
+  return send(response);
+}
+
+ExportRun::Error ExportRun::send_full(const Address& address, const State& state) {
+  v1::ExportConversationsResponse response;
+  fill_conversation(state, address.key.thread, *response.mutable_record()->mutable_header());
+  if (auto error = send(response)) return error;
+  return for_messages(address, state, [&](std::vector<v1::Message>& messages) {
+    response.Clear();
+    for (auto& message : messages) {
+      *response.mutable_record()->mutable_messages()->add_messages() = std::move(message);
+    }
+    return send(response);
+  });
+}
+
+ExportRun::Error ExportRun::send(v1::ExportConversationsResponse& response) {
+  listening_ = listening_ && send_(response.SerializeAsString());
+  return std::nullopt;
+}
+
+}  // namespace parley

@@ -1,0 +1,201 @@
+#include "services/import_run.hpp"
+
+#include <utility>
+
+#include "services/lambda_call.hpp"
+
+namespace parley {
+namespace {
+
+constexpr size_t k_under_way_max = 64;
+
+}  // namespace
+
+/// One conversation being imported: created, then given what it lacks, all appends at once. The steps run
+/// wherever its calls are answered; the run's thread waits for `over`.
+class ImportRun::Job : public std::enable_shared_from_this<Job> {
+ public:
+  Job(Node& node, Address address, std::function<void()> on_over)
+      : node_(node), address_(std::move(address)), on_over_(std::move(on_over)) {
+    response_.set_thread_id(address_.key.thread);
+  }
+
+  void start(std::vector<ImportPiece> pieces) {
+    pieces_ = std::move(pieces);
+    ImportPiece& creation = pieces_.front();
+    auto shown = [self = shared_from_this()](const State& state, const RecentMessages&) {
+      self->there_ = state.last_sequence;
+    };
+    auto done = [self = shared_from_this()](const Done& answer) { self->on_created(answer); };
+    node_.registry.dispatch(new LambdaCall(
+        address_, Mutate{std::move(creation.asked.command), creation.asked.meta, true}, done, shown));
+  }
+
+  void refuse(const ApiError& error) {
+    absl::MutexLock lock(&mutex_);
+    set_refused(error);
+    over_ = true;
+    on_over_();
+  }
+
+  [[nodiscard]] bool over() {
+    absl::MutexLock lock(&mutex_);
+    return over_;
+  }
+
+  v1::ImportConversationsResponse wait() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&over_));
+    return response_;
+  }
+
+ private:
+  void on_created(const Done& answer) {
+    if (answer.receipt() == nullptr) return refuse(answer.error());
+    created_ = answer.receipt()->created && !answer.replayed;
+    if (created_ || !answer.replayed) return append_missing();
+    // A repetition is answered from memory of the first time: how far that got has to be read.
+    auto shown = [self = shared_from_this()](const State& state, const RecentMessages&) {
+      self->there_ = state.last_sequence;
+    };
+    auto done = [self = shared_from_this()](const Done& read) {
+      if (read.receipt() == nullptr) return self->refuse(read.error());
+      self->append_missing();
+    };
+    node_.registry.dispatch(new LambdaCall(address_, Read{}, done, shown));
+  }
+
+  void append_missing() {
+    std::vector<ImportPiece*> missing;
+    for (size_t i = 1; i < pieces_.size(); ++i) {
+      ImportPiece& piece = pieces_[i];
+      const uint64_t last = piece.first + piece.count - 1;
+      if (piece.count > 0 && last <= there_.value) continue;
+      if (piece.count > 0 && piece.first <= there_.value) {
+        return refuse(make_error(ErrorId::import_conflict, {{"thread_id", address_.key.thread}}));
+      }
+      if (piece.count > 0 || created_ || !missing.empty()) missing.push_back(&piece);
+    }
+    {
+      absl::MutexLock lock(&mutex_);
+      left_ = missing.size();
+      if (left_ == 0) return end();
+    }
+    for (ImportPiece* piece : missing) {
+      auto done = [self = shared_from_this(), count = piece->count](const Done& answer) {
+        self->on_appended(answer, count);
+      };
+      node_.registry.dispatch(new LambdaCall(
+          address_, Mutate{std::move(piece->asked.command), piece->asked.meta}, done));
+    }
+  }
+
+  void on_appended(const Done& answer, uint64_t count) {
+    absl::MutexLock lock(&mutex_);
+    if (answer.receipt() == nullptr) {
+      set_refused(answer.error());
+    } else if (!answer.replayed) {
+      imported_ += count;
+    }
+    if (--left_ == 0) end();
+  }
+
+  void set_refused(const ApiError& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    response_.set_result(v1::IMPORT_RESULT_REFUSED);
+    response_.set_error(error.message);
+    response_.set_error_reason(error.reason);
+  }
+
+  void end() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    response_.set_messages_imported(static_cast<int64_t>(imported_));
+    if (response_.result() == v1::IMPORT_RESULT_UNSPECIFIED) {
+      response_.set_result(created_        ? v1::IMPORT_RESULT_CREATED
+                           : imported_ > 0 ? v1::IMPORT_RESULT_COMPLETED
+                                           : v1::IMPORT_RESULT_UNCHANGED);
+    }
+    over_ = true;
+    on_over_();
+  }
+
+  Node& node_;
+  const Address address_;
+  const std::function<void()> on_over_;
+  std::vector<ImportPiece> pieces_;
+  Sequence there_;
+  bool created_ = false;
+
+  absl::Mutex mutex_;
+  size_t left_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t imported_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  v1::ImportConversationsResponse response_ ABSL_GUARDED_BY(mutex_);
+};
+
+ImportRun::ImportRun(Node& node, std::string tenant, Send send, std::function<void()> on_progress)
+    : node_(node),
+      tenant_(std::move(tenant)),
+      send_(std::move(send)),
+      on_progress_(std::move(on_progress)),
+      reader_(node.environment.limits) {}
+
+ImportRun::~ImportRun() = default;
+
+bool ImportRun::take(v1::TransferRecord record) {
+  switch (record.record_case()) {
+    case v1::TransferRecord::kJsonl:
+      begin(parse_jsonl(record.jsonl(), node_.environment.limits));
+      break;
+    case v1::TransferRecord::kHeader: {
+      if (reader_.open()) begin(reader_.take());
+      const std::string thread = record.header().thread_id();
+      if (auto error = reader_.begin(std::move(*record.mutable_header()))) refuse(thread, *error);
+      break;
+    }
+    case v1::TransferRecord::kMessages: {
+      const std::string thread = reader_.open() ? reader_.current().header.thread_id() : "";
+      if (auto error = reader_.add(std::move(*record.mutable_messages()))) refuse(thread, *error);
+      break;
+    }
+    case v1::TransferRecord::RECORD_NOT_SET:
+      refuse("", invalid_field("record", "is required: set jsonl, header or messages"));
+      break;
+  }
+  settle(k_under_way_max);
+  return listening_;
+}
+
+void ImportRun::finish() {
+  if (reader_.open()) begin(reader_.take());
+  settle(1);
+}
+
+void ImportRun::begin(Checked<ImportedConversation> imported) {
+  if (auto* error = std::get_if<ApiError>(&imported)) return refuse("", *error);
+  auto& conversation = std::get<ImportedConversation>(imported);
+  const std::string thread = conversation.header.thread_id();
+  auto pieces = import_pieces(std::move(conversation), node_.environment.limits);
+  if (auto* error = std::get_if<ApiError>(&pieces)) return refuse(thread, *error);
+  auto job = std::make_shared<Job>(node_, node_.address(tenant_, thread), on_progress_);
+  under_way_.push_back(job);
+  job->start(std::get<std::vector<ImportPiece>>(std::move(pieces)));
+}
+
+void ImportRun::refuse(const std::string& thread, const ApiError& error) {
+  auto job = std::make_shared<Job>(node_, node_.address(tenant_, thread), on_progress_);
+  under_way_.push_back(job);
+  job->refuse(error);
+}
+
+void ImportRun::send_ready() {
+  while (!under_way_.empty() && under_way_.front()->over()) settle(under_way_.size());
+}
+
+void ImportRun::settle(size_t left) {
+  while (under_way_.size() >= left && !under_way_.empty()) {
+    const v1::ImportConversationsResponse response = under_way_.front()->wait();
+    under_way_.pop_front();
+    listening_ = listening_ && send_(response);
+  }
+}
+
+}  // namespace parley

@@ -1,0 +1,78 @@
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <pthread.h>
+
+#include "absl/synchronization/mutex.h"
+#include "base/log.hpp"
+#include "services/config.hpp"
+#include "services/release.hpp"
+#include "services/server.hpp"
+
+namespace {
+
+/// Signals are waited for, never handled asynchronously: blocked in every thread from the start.
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+bool write_port(const std::string& path, int port) {
+  // Renamed into place: whoever waits for the file never reads half a number.
+  const std::string unfinished = path + ".tmp";
+  {
+    std::ofstream file(unfinished);
+    file << port << "\n";
+    if (!file.flush()) return false;
+  }
+  return std::rename(unfinished.c_str(), path.c_str()) == 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Debian's absl looks for deadlocks at every lock, which costs 2 % of the hot path.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  const auto parsed = parley::parse_config(argc, argv);
+  if (parsed.exit_code) return *parsed.exit_code;
+  const parley::Config& config = parsed.config;
+  parley::start_logging(spdlog::level::from_str(config.log_level));
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  auto server = parley::Server::start(config);
+  if (!server.ok()) {
+    const std::string why(server.status().message());
+    std::fprintf(stderr, "parleyd: %s\n", why.c_str());
+    return EXIT_FAILURE;
+  }
+  spdlog::info("parleyd {} ({}) serves on port {}, data in {}", parley::k_release, parley::k_commit,
+               (*server)->port(), config.data_dir);
+  if (!config.port_file.empty() && !write_port(config.port_file, (*server)->port())) {
+    std::fprintf(stderr, "parleyd: cannot write the port file %s\n", config.port_file.c_str());
+    return EXIT_FAILURE;
+  }
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  spdlog::info("stopping: calls may finish for {} s; signal again to stop at once",
+               config.drain_seconds);
+  std::thread([signals] {
+    int again = 0;
+    sigwait(&signals, &again);
+    std::fprintf(stderr, "parleyd: stopped at once\n");
+    std::_Exit(128 + again);
+  }).detach();
+  (*server)->drain_and_stop();
+  spdlog::info("stopped");
+  // Why not the destructors of static objects: CAF's and gRPC's threads may still be on their way out.
+  std::_Exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,24 @@
+#include "services/node.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+namespace parley {
+
+void Node::note_replay(grpc::ServerContext& context, bool replayed) {
+  if (!replayed) return;
+  ++replayed_calls;
+  context.AddTrailingMetadata("parley-replayed", "true");
+}
+
+// Why the job as an argument: without any, CAF 0.17 dereferences a null pointer to no arguments.
+void Node::blocking(std::function<void()> job) {
+  system.spawn([](caf::event_based_actor*, const std::function<void()>& work) { work(); },
+               std::move(job));
+}
+
+void Node::in_background(std::function<void()> job) {
+  system.spawn<caf::detached>(
+      [](caf::event_based_actor*, const std::function<void()>& work) { work(); }, std::move(job));
+}
+
+}  // namespace parley

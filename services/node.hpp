@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <grpcpp/server_context.h>
+
+#include "actors/registry.hpp"
+#include "services/config.hpp"
+#include "storage/local_journal.hpp"
+
+namespace parley {
+
+/// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each part
+/// says itself which threads it may be used on.
+class Node {
+ public:
+  Node(const Config& its_config, caf::actor_system& its_system, Environment& its_environment,
+       Registry& its_registry, LocalJournal& its_store)
+      : config(its_config),
+        system(its_system),
+        environment(its_environment),
+        registry(its_registry),
+        store(its_store) {}
+
+  const Config& config;
+  caf::actor_system& system;
+  Environment& environment;
+  Registry& registry;
+  LocalJournal& store;
+
+  /// Set by SIGTERM: streams end, new ones are refused.
+  std::atomic<bool> draining{false};
+  std::atomic<int64_t> watch_streams{0};
+  std::atomic<int64_t> appended_messages{0};
+  std::atomic<int64_t> replayed_calls{0};
+  WallTime start_time;
+  std::string address_text;
+
+  [[nodiscard]] Address address(const std::string& tenant, const std::string& thread) const {
+    return Address::of({tenant, thread}, environment.shard_count);
+  }
+
+  /// Counts an answer that repeats an earlier one, and says so in the trailing metadata.
+  void note_replay(grpc::ServerContext& context, bool replayed);
+
+  /// Runs what may block, on a thread of CAF's scheduler.
+  void blocking(std::function<void()> job);
+  /// Runs what takes long (seconds and more) on a thread of its own.
+  void in_background(std::function<void()> job);
+};
+
+}  // namespace parley

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include "base/check.hpp"
+#include "services/call_queue.hpp"
+#include "services/error_table.hpp"
+
+namespace parley {
+
+grpc::Status to_grpc_status(const ApiError& error);
+/// Takes the bytes over without copying where they are many.
+grpc::ByteBuffer to_byte_buffer(std::string bytes);
+/// The tenant that the caller names; INVALID_FIELD where it is not an id.
+Checked<std::string> tenant_of(const grpc::ServerContext& context);
+
+/// One unary RPC, from waiting for it until its answer is sent.
+///
+/// Owns itself: made waiting, it makes its successor when it is taken, and is gone when the answer has
+/// left. `finish*` exactly once, on any thread. Messages go as bytes, so that answers can be put together
+/// from stored bytes without parsing them (services/translate.hpp).
+template <class Service, class Request>
+class Rpc final : public Tag {
+ public:
+  using Writer = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
+  using Wait = void (Service::*)(grpc::ServerContext*, grpc::ByteBuffer*, Writer*,
+                                 grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
+  using Handler = std::function<void(Rpc*)>;
+
+  /// What all RPCs of a method share. Outlives them.
+  struct Method {
+    Service& service;
+    Wait wait;
+    Handler handle;
+    std::atomic<int64_t>& calls;
+  };
+
+  static void await(const Method& method, CallQueue& queue) { new Rpc(method, queue); }
+
+  Request request;
+  std::string tenant;
+
+  [[nodiscard]] grpc::ServerContext& context() { return context_; }
+  [[nodiscard]] CallQueue& queue() { return queue_; }
+  [[nodiscard]] bool expired() const {
+    const gpr_timespec deadline = context_.raw_deadline();
+    return gpr_time_cmp(deadline, gpr_now(deadline.clock_type)) < 0;
+  }
+
+  void finish(std::string bytes) {
+    step_ = Step::finishing;
+    writer_.Finish(to_byte_buffer(std::move(bytes)), grpc::Status::OK, this);
+  }
+  template <class Response>
+  void finish_message(const Response& response) {
+    finish(response.SerializeAsString());
+  }
+  void finish_error(const ApiError& error) {
+    step_ = Step::finishing;
+    writer_.FinishWithError(to_grpc_status(error), this);
+  }
+
+ private:
+  enum class Step : uint8_t {
+    waiting,    ///< for a call; next: handling, or gone at shutdown
+    handling,   ///< next: finishing
+    finishing,  ///< next: gone
+  };
+
+  Rpc(const Method& method, CallQueue& queue) : method_(method), queue_(queue), writer_(&context_) {
+    (method_.service.*method_.wait)(&context_, &bytes_, &writer_, queue_.get(), queue_.get(), this);
+  }
+
+  void proceed(bool ok) override {
+    if (step_ == Step::finishing || !ok) {
+      delete this;
+      return;
+    }
+    await(method_, queue_);
+    step_ = Step::handling;
+    ++method_.calls;
+    begin();
+  }
+
+  void begin() {
+    if (!grpc::SerializationTraits<Request>::Deserialize(&bytes_, &request).ok()) {
+      return finish_error(undecodable_request());
+    }
+    auto tenant_or = tenant_of(context_);
+    if (auto* error = std::get_if<ApiError>(&tenant_or)) return finish_error(*error);
+    tenant = std::get<std::string>(std::move(tenant_or));
+    if (expired()) return finish_error(deadline_passed());
+    method_.handle(this);
+  }
+
+  const Method& method_;
+  CallQueue& queue_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer bytes_;
+  Writer writer_;
+  std::atomic<Step> step_{Step::waiting};
+};
+
+}  // namespace parley

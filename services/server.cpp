@@ -1,0 +1,227 @@
+#include "services/server.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.hpp"
+#include "services/admin_service.hpp"
+#include "services/conversation_service.hpp"
+#include "services/echo_service.hpp"
+#include "services/release.hpp"
+#include "services/transfer_service.hpp"
+
+namespace parley {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto k_sweep_interval = milliseconds(1000);
+/// Requests may be a little larger than messages in them: the limits answer with their own words.
+constexpr size_t k_request_slack_bytes = 1U << 20;
+constexpr int k_max_metadata_bytes = 16 << 10;
+
+/// How the memory budget is shared out: live conversations, and storage's caches and buffers.
+struct Budget {
+  int64_t conversations;
+  int64_t storage;
+};
+Budget share_out(int64_t bytes) { return {bytes / 2, bytes / 2 - bytes / 8}; }
+
+caf::actor_system_config& configured(caf::actor_system_config& config) {
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", 2);
+  config.set("scheduler.max-throughput", 20);
+  return config;
+}
+
+int number_or(int configured_number, int by_cores) {
+  return configured_number > 0 ? configured_number : by_cores;
+}
+
+LocalOptions storage_options(const Config& config, std::function<void(std::string)> on_fatal) {
+  LocalOptions options;
+  options.data_dir = config.data_dir;
+  options.backup_dir = config.backup_dir;
+  options.shard_count = config.shard_count;
+  options.memory_bytes = static_cast<size_t>(share_out(config.memory_budget_bytes).storage);
+  options.log_segment_bytes = static_cast<uint64_t>(config.log_segment_bytes);
+  options.disk_floor_bytes = static_cast<uint64_t>(config.disk_floor_bytes);
+  options.limits = config.limits;
+  options.on_fatal = std::move(on_fatal);
+  return options;
+}
+
+/// A write of unknown outcome: nothing may be acknowledged any more, and only a restart can tell what is on
+/// the disk. No destructor may run, for storage must not be touched again.
+void end_process(const std::string& why) {
+  std::fprintf(stderr,
+               "parleyd: the log cannot be written: %s\nparleyd: ending, because what was written last is "
+               "uncertain; check the disk and start again: the log is replayed\n",
+               why.c_str());
+  std::_Exit(74);  // EX_IOERR
+}
+
+class RunningServer final : public Server {
+ public:
+  explicit RunningServer(const Config& config) : config_(config), system_(configured(caf_config_)) {}
+  ~RunningServer() override { drain_and_stop(); }
+
+  Status open();
+  [[nodiscard]] int port() const override { return port_; }
+  void drain_and_stop() override;
+
+ private:
+  void build(grpc::ServerBuilder& builder);
+  Status listen();
+  void finish_releases();
+  void keep_house();
+
+  const Config config_;
+  caf::actor_system_config caf_config_;
+  caf::actor_system system_;
+  SystemClock clock_;
+  RandomIds ids_;
+  std::unique_ptr<LocalJournal> store_;
+  std::vector<std::unique_ptr<CallQueue>> queues_;
+  std::unique_ptr<Environment> environment_;
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<Node> node_;
+
+  ConversationRpcs conversation_rpcs_;
+  AdminRpcs admin_rpcs_;
+  EchoRpcs echo_rpcs_;
+  std::unique_ptr<ConversationService> conversations_;
+  std::unique_ptr<TransferService> transfers_;
+  std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<EchoService> echo_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+
+  std::atomic<bool> house_closed_{false};
+  std::thread housekeeper_;
+  bool stopped_ = false;
+};
+
+Status RunningServer::open() {
+  auto store = LocalJournal::open(storage_options(config_, end_process));
+  if (!store.ok()) return store.status();
+  store_ = *std::move(store);
+  if (Status status = listen(); !status.ok()) return status;
+  finish_releases();
+  housekeeper_ = std::thread([this] { keep_house(); });
+  return absl::OkStatus();
+}
+
+void RunningServer::build(grpc::ServerBuilder& builder) {
+  // A second server on the same port is to fail, not to take half of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, k_max_metadata_bytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.SetMaxReceiveMessageSize(
+      static_cast<int>(config_.limits.request_bytes + k_request_slack_bytes));
+  builder.AddListeningPort(config_.listen, grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(&conversation_rpcs_);
+  builder.RegisterService(&admin_rpcs_);
+  if (config_.echo) builder.RegisterService(&echo_rpcs_);
+}
+
+Status RunningServer::listen() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  build(builder);
+  const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int queue_count = number_or(config_.queues, std::max(1, cores / 3));
+  for (int i = 0; i < queue_count; ++i) {
+    queues_.push_back(std::make_unique<CallQueue>(system_, builder.AddCompletionQueue()));
+  }
+  environment_ = std::make_unique<Environment>(Environment{
+      *store_, clock_, ids_, config_.limits, *queues_.front(), store_->shard_count()});
+  registry_ = std::make_unique<Registry>(
+      system_, *environment_,
+      RegistryOptions{share_out(config_.memory_budget_bytes).conversations,
+                      config_.idle_seconds * 1'000'000});
+  node_ = std::make_unique<Node>(config_, system_, *environment_, *registry_, *store_);
+  node_->start_time = clock_.wall();
+  conversations_ = std::make_unique<ConversationService>(*node_, conversation_rpcs_);
+  transfers_ = std::make_unique<TransferService>(*node_, conversation_rpcs_);
+  admin_ = std::make_unique<AdminService>(*node_, admin_rpcs_, *conversations_);
+  echo_ = std::make_unique<EchoService>(echo_rpcs_);
+  server_ = builder.BuildAndStart();
+  if (!server_ || port_ == 0) {
+    for (auto& queue : queues_) queue->stop();
+    queues_.clear();
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", config_.listen, ": is another server running there?"));
+  }
+  node_->address_text = absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), port_);
+  for (auto& queue : queues_) {
+    conversations_->serve(*queue);
+    transfers_->serve(*queue);
+    admin_->serve(*queue);
+    if (config_.echo) echo_->serve(*queue);
+    queue->start(number_or(config_.threads, 1));
+  }
+  return absl::OkStatus();
+}
+
+/// Children that were erased before their parents were told: loading them takes it up again.
+void RunningServer::finish_releases() {
+  auto unfinished = store_->unfinished_releases();
+  if (!unfinished.ok()) {
+    spdlog::warn("fork releases not resumed: {}", std::string(unfinished.status().message()));
+    return;
+  }
+  for (const auto& release : *unfinished) registry_->wake(node_->address(release.key.tenant, release.key.thread));
+}
+
+void RunningServer::keep_house() {
+  while (!house_closed_) {
+    std::this_thread::sleep_for(k_sweep_interval);
+    registry_->sweep();
+  }
+}
+
+void RunningServer::drain_and_stop() {
+  if (stopped_ || !store_) return;
+  stopped_ = true;
+  if (server_) {
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    std::this_thread::sleep_for(milliseconds(config_.drain_delay_ms));
+    node_->draining = true;
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(config_.drain_seconds));
+  }
+  house_closed_ = true;
+  if (housekeeper_.joinable()) housekeeper_.join();
+  if (registry_) {
+    registry_->retire_all();
+    while (!registry_->all_retired()) std::this_thread::sleep_for(milliseconds(1));
+  }
+  for (auto& queue : queues_) queue->stop();
+  system_.await_all_actors_done();
+  environment_.reset();
+  store_.reset();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const Config& config) {
+  auto server = std::make_unique<RunningServer>(config);
+  if (Status status = server->open(); !status.ok()) return status;
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace parley

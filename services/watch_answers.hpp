@@ -1,0 +1,38 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "conversation/event.hpp"
+#include "conversation/model.hpp"
+
+namespace parley {
+
+/// Turns the events of one conversation, in order, into what its watchers are sent.
+///
+/// A value owned by one watch stream. Keeps what later events need from earlier ones: the history
+/// that messages are in, and the names of forks. Not its job: which events there are, and when to
+/// send them.
+class WatchAnswers {
+ public:
+  /// `state` is any state read after the watch began, or State{} where the conversation does not
+  /// exist yet: it holds for all events since its last reset, and those before it come without
+  /// bodies.
+  WatchAnswers(std::string thread, const State& state);
+
+  /// v1.WatchConversationResponse, encoded; absent for messages that a reset has dropped since,
+  /// whose version the stream skips.
+  std::optional<std::string> encode(const Event& event);
+
+  /// Nothing happened.
+  static std::string heartbeat(Version version, WallTime now);
+
+ private:
+  std::string thread_;
+  Id128 history_;
+  Version reset_;  ///< messages from before it are gone
+  std::map<Id128, ForkChild> children_;
+};
+
+}  // namespace parley

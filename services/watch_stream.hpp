@@ -1,0 +1,101 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include "parley/v1/conversation.grpc.pb.h"
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "conversation/event.hpp"
+#include "services/call_queue.hpp"
+#include "services/error_table.hpp"
+#include "services/node.hpp"
+#include "services/service_types.hpp"
+#include "services/stream_step.hpp"
+#include "services/watch_answers.hpp"
+
+namespace parley {
+
+/// One WatchConversation call.
+///
+/// Lives as long as an operation or a call of it is under way (shared_ptr held by those). Runs on the
+/// queue's threads, on CAF's for looking back; `mutex_` guards what changes. It pulls: only when all it has
+/// was written does it ask the conversation for what follows, so a slow reader costs one page of memory and
+/// never slows the conversation (I6: what follows the last version sent, without gap or repetition).
+class WatchStream final : public std::enable_shared_from_this<WatchStream> {
+ public:
+  /// Waits for a call of this kind, for ever.
+  static void await(Node& node, ConversationRpcs& service, CallQueue& queue);
+
+  WatchStream(Node& node, ConversationRpcs& service, CallQueue& queue);
+  ~WatchStream();
+
+ private:
+  friend class FollowCall;
+
+  void on_accepted(bool ok);
+  void on_write_done(bool ok);
+  void on_finished(bool) {}
+  void on_done(bool ok);
+  void on_tick(bool ok);
+
+  // From the conversation, by way of FollowCall.
+  void on_events(const std::vector<std::shared_ptr<const EventList>>& lists);
+  void on_look_back();
+  void on_refused(const ApiError& error);
+  void on_unavailable();
+
+  void open() ABSL_LOCKS_EXCLUDED(mutex_);
+  void ask() ABSL_LOCKS_EXCLUDED(mutex_);
+  void take(const EventList& events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void finish(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void finish(ApiError error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void arm_tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void check_stall(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Node& node_;
+  ConversationRpcs& service_;
+  CallQueue& queue_;
+  const uint64_t id_;
+
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_bytes_;
+  grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context_};
+  v1::WatchConversationRequest request_;
+  std::optional<Address> address_;
+  int64_t heartbeat_micros_ = 0;
+
+  StreamStep<WatchStream> accept_step_{&WatchStream::on_accepted};
+  StreamStep<WatchStream> write_step_{&WatchStream::on_write_done};
+  StreamStep<WatchStream> finish_step_{&WatchStream::on_finished};
+  StreamStep<WatchStream> done_step_{&WatchStream::on_done};
+  StreamStep<WatchStream> tick_step_{&WatchStream::on_tick};
+  grpc::Alarm tick_;
+
+  absl::Mutex mutex_;
+  std::optional<WatchAnswers> answers_ ABSL_GUARDED_BY(mutex_);  ///< set once the stream is open
+  std::deque<std::string> outgoing_ ABSL_GUARDED_BY(mutex_);
+  Version taken_ ABSL_GUARDED_BY(mutex_);      ///< last version put into `outgoing_`
+  Version sent_ ABSL_GUARDED_BY(mutex_);       ///< last version whose write is over
+  std::deque<Version> outgoing_versions_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool asking_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ask_again_ ABSL_GUARDED_BY(mutex_) = false;  ///< at the next tick: the conversation reloads
+  bool last_event_ ABSL_GUARDED_BY(mutex_) = false; ///< the deletion: finish when all is written
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyTime write_began_ ABSL_GUARDED_BY(mutex_);
+  SteadyTime last_sign_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace parley

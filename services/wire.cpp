@@ -1,0 +1,260 @@
+#include "services/wire.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "base/check.hpp"
+#include "parley/v1/conversation.pb.h"
+#include "services/translate.hpp"
+
+namespace parley {
+namespace {
+
+constexpr uint32_t k_varint = 0;
+constexpr uint32_t k_fixed64 = 1;
+constexpr uint32_t k_bytes = 2;
+constexpr uint32_t k_fixed32 = 5;
+
+/// The fields of v1.Message that the server assigns, and v1.Conversation's messages.
+constexpr uint32_t k_sequence = v1::Message::kSequenceFieldNumber;
+constexpr uint32_t k_message_id = v1::Message::kMessageIdFieldNumber;
+constexpr uint32_t k_create_time = v1::Message::kCreateTimeFieldNumber;
+constexpr uint32_t k_version = v1::Message::kVersionFieldNumber;
+constexpr uint32_t k_messages = v1::Conversation::kMessagesFieldNumber;
+
+constexpr int64_t k_micros_per_second = 1'000'000;
+constexpr size_t k_history_digits = 16;
+
+constexpr size_t varint_size(uint64_t value) {
+  size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+char* put_varint(uint64_t value, char* at) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+char* put_tag(uint32_t field, uint32_t type, char* at) { return put_varint(field << 3 | type, at); }
+
+char* put_varint_field(uint32_t field, uint64_t value, char* at) {
+  if (value == 0) return at;
+  return put_varint(value, put_tag(field, k_varint, at));
+}
+
+/// Reads a varint; nullptr where it does not end within the bytes.
+const char* take_varint(const char* at, const char* end, uint64_t& value) {
+  value = 0;
+  for (uint32_t shift = 0; at != end && shift < 64; shift += 7) {
+    const auto byte = static_cast<unsigned char>(*at++);
+    value |= uint64_t{byte & 0x7FU} << shift;
+    if (byte < 0x80) return at;
+  }
+  return nullptr;
+}
+
+/// Walks over the tags of an encoded message without looking into its fields.
+bool has_field(std::string_view body, uint32_t wanted) {
+  const char* at = body.data();
+  const char* const end = at + body.size();
+  while (at != end) {
+    uint64_t tag = 0;
+    at = take_varint(at, end, tag);
+    if (at == nullptr) return false;
+    if (tag >> 3 == wanted) return true;
+    uint64_t length = 0;
+    switch (tag & 7) {
+      case k_varint:
+        at = take_varint(at, end, length);
+        length = 0;
+        break;
+      case k_fixed64:
+        length = 8;
+        break;
+      case k_bytes:
+        at = take_varint(at, end, length);
+        break;
+      case k_fixed32:
+        length = 4;
+        break;
+      default:
+        return false;
+    }
+    if (at == nullptr || length > static_cast<uint64_t>(end - at)) return false;
+    at += length;
+  }
+  return false;
+}
+
+char* put_derived_id(const Id128& history, Sequence sequence, char* at) {
+  static constexpr char k_hex[] = "0123456789abcdef";
+  *at++ = 'm';
+  *at++ = '-';
+  for (size_t i = 0; i < k_history_digits / 2; ++i) {
+    *at++ = k_hex[history.bytes[i] >> 4];
+    *at++ = k_hex[history.bytes[i] & 0xF];
+  }
+  *at++ = '-';
+  std::array<char, 20> digits;
+  char* first = digits.end();
+  uint64_t value = sequence.value;
+  do {
+    *--first = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  std::memcpy(at, first, static_cast<size_t>(digits.end() - first));
+  return at + (digits.end() - first);
+}
+
+/// What follows a stored body to make it the whole message: the fields that the server assigns,
+/// encoded.
+class WireTail {
+ public:
+  WireTail(const Message& message, const Id128& history) : body_(*message.body) {
+    char* at = put_varint_field(k_sequence, message.sequence.value, bytes_.data());
+    if (!has_field(body_, k_message_id)) {
+      at = put_tag(k_message_id, k_bytes, at);
+      char* const length = at++;
+      char* const id = at;
+      at = put_derived_id(history, message.sequence, at);
+      *length = static_cast<char>(at - id);
+    }
+    at = put_time(message.create_time, at);
+    at = put_varint_field(k_version, message.version.value, at);
+    size_ = static_cast<size_t>(at - bytes_.data());
+  }
+
+  [[nodiscard]] size_t message_size() const { return body_.size() + size_; }
+  void append_message(std::string& out) const {
+    out.append(body_);
+    out.append(bytes_.data(), size_);
+  }
+  /// As a field; `field_size` is what it takes.
+  void append_field(uint32_t field, std::string& out) const {
+    append_varint(field << 3 | k_bytes, out);
+    append_varint(message_size(), out);
+    append_message(out);
+  }
+  [[nodiscard]] size_t field_size(uint32_t field) const {
+    return varint_size(field << 3 | k_bytes) + varint_size(message_size()) + message_size();
+  }
+
+ private:
+  static char* put_time(WallTime time, char* at) {
+    int64_t seconds = time.micros / k_micros_per_second;
+    int64_t micros = time.micros % k_micros_per_second;
+    if (micros < 0) {
+      --seconds;
+      micros += k_micros_per_second;
+    }
+    at = put_tag(k_create_time, k_bytes, at);
+    char* const length = at++;
+    char* const first = at;
+    at = put_varint_field(1, static_cast<uint64_t>(seconds), at);
+    at = put_varint_field(2, static_cast<uint64_t>(micros * 1'000), at);
+    *length = static_cast<char>(at - first);
+    return at;
+  }
+
+  std::string_view body_;
+  /// Sequence 11, id 2 + 39, time 2 + 11 + 6, version 12.
+  std::array<char, 96> bytes_;
+  size_t size_ = 0;
+};
+
+std::vector<WireTail> tails_of(const State& state, const MessageRefs& messages) {
+  std::vector<WireTail> tails;
+  tails.reserve(messages.size());
+  for (const Message* message : messages) {
+    tails.emplace_back(*message, history_of(state, message->sequence));
+  }
+  return tails;
+}
+
+size_t fields_size(const std::vector<WireTail>& tails, uint32_t field) {
+  size_t size = 0;
+  for (const WireTail& tail : tails) size += tail.field_size(field);
+  return size;
+}
+
+}  // namespace
+
+const Id128& history_of(const State& state, Sequence sequence) {
+  for (const HistorySpan& span : state.current.past) {
+    if (sequence <= span.last) return span.history;
+  }
+  return state.current.history;
+}
+
+std::string derived_message_id(const Id128& history, Sequence sequence) {
+  std::array<char, 48> bytes;
+  return {bytes.data(), put_derived_id(history, sequence, bytes.data())};
+}
+
+void append_wire_message(const Message& message, const Id128& history, std::string& out) {
+  WireTail(message, history).append_message(out);
+}
+
+void append_wire_message_field(uint32_t field_number, const Message& message, const Id128& history,
+                               std::string& out) {
+  WireTail(message, history).append_field(field_number, out);
+}
+
+size_t wire_message_bytes_max(const Message& message) { return message.body->size() + 96 + 16; }
+
+void append_varint(uint64_t value, std::string& out) {
+  std::array<char, 10> bytes;
+  out.append(bytes.data(), put_varint(value, bytes.data()));
+}
+
+void append_length_delimited(uint32_t field_number, std::string_view bytes, std::string& out) {
+  append_varint(field_number << 3 | k_bytes, out);
+  append_varint(bytes.size(), out);
+  out.append(bytes);
+}
+
+void append_varint_field(uint32_t field_number, uint64_t value, std::string& out) {
+  if (value == 0) return;
+  append_varint(field_number << 3 | k_varint, out);
+  append_varint(value, out);
+}
+
+void append_wire_conversation(uint32_t field_number, const State& state, const std::string& thread,
+                              const MessageRefs& messages, std::string& out) {
+  v1::Conversation conversation;
+  fill_conversation(state, thread, conversation);
+  const std::vector<WireTail> tails = tails_of(state, messages);
+  const size_t size = conversation.ByteSizeLong() + fields_size(tails, k_messages);
+  out.reserve(out.size() + size + 16);
+  append_varint(field_number << 3 | k_bytes, out);
+  append_varint(size, out);
+  PARLEY_CHECK(conversation.AppendToString(&out));
+  for (const WireTail& tail : tails) tail.append_field(k_messages, out);
+}
+
+std::string wire_get_conversation_response(const State& state, const std::string& thread,
+                                           const MessageRefs& messages) {
+  std::string out;
+  append_wire_conversation(v1::GetConversationResponse::kConversationFieldNumber, state, thread,
+                           messages, out);
+  return out;
+}
+
+std::string wire_list_messages_response(const State& state, const MessageRefs& messages,
+                                        std::string_view next_page_token) {
+  constexpr uint32_t k_page = v1::ListMessagesResponse::kMessagesFieldNumber;
+  const std::vector<WireTail> tails = tails_of(state, messages);
+  std::string out;
+  out.reserve(fields_size(tails, k_page) + next_page_token.size() + 32);
+  for (const WireTail& tail : tails) tail.append_field(k_page, out);
+  if (!next_page_token.empty()) {
+    append_length_delimited(v1::ListMessagesResponse::kNextPageTokenFieldNumber, next_page_token,
+                            out);
+  }
+  append_varint_field(v1::ListMessagesResponse::kVersionFieldNumber, state.version.value, out);
+  return out;
+}
+
+}  // namespace parley

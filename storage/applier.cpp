@@ -1,0 +1,277 @@
+#include "storage/applier.hpp"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.hpp"
+#include "storage/keys.hpp"
+
+namespace parley {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto k_retry_after = std::chrono::milliseconds(100);
+/// A reader does not wait longer for the store to take what is durable in the log.
+constexpr auto k_reader_patience = std::chrono::seconds(10);
+constexpr size_t k_take_bytes = 8U << 20;
+/// Besides their bodies, what commits take in memory while they wait.
+constexpr size_t k_snapshot_bytes = 2048;
+
+template <class Item, class Visit>
+void each_hash(const Item& item, Visit visit) {
+  if (const auto* group = std::get_if<AppliedGroup>(&item.work)) {
+    for (const auto& pending : group->commits) {
+      visit(pending->commit.key_hash);
+      for (const uint64_t history : pending->histories) visit(history);
+    }
+  }
+}
+
+}  // namespace
+
+Applier::Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
+                 ApplierOptions options, std::function<void(bool)> after_round)
+    : store_(store),
+      heads_(heads),
+      damage_(damage),
+      options_(options),
+      after_round_(std::move(after_round)) {
+  stats_.applied = applied;
+  thread_ = std::thread([this] { run(); });
+}
+
+Applier::~Applier() { stop(false); }
+
+void Applier::enqueue(Item item, std::unique_lock<std::mutex>& lock) {
+  item.ticket = ++last_ticket_;
+  each_hash(item, [&](uint64_t hash) { pending_[hash] = item.ticket; });
+  queued_bytes_ += item.bytes;
+  if (queue_.empty()) oldest_ = steady_clock::now();
+  const bool first = queue_.empty();
+  queue_.push_back(std::move(item));
+  const bool wake = first || queued_bytes_ >= options_.round_bytes;
+  lock.unlock();
+  if (wake) arrived_.notify_one();
+}
+
+void Applier::add(AppliedGroup group) {
+  std::unique_lock lock(mutex_);
+  applied_changed_.wait(
+      lock, [&] { return queued_bytes_ < options_.waiting_bytes_max || stopping_; });
+  const size_t bytes = group.bytes;
+  enqueue({0, std::move(group), bytes}, lock);
+}
+
+void Applier::add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,
+                           std::shared_ptr<const State> state) {
+  std::unique_lock lock(mutex_);
+  if (stopping_ || queued_bytes_ >= options_.waiting_bytes_max) return;  // it may be forgotten
+  const size_t bytes = k_snapshot_bytes + state->metadata.size() + state->dedup.memory_bytes();
+  enqueue({0, KeptState{std::move(key), key_hash, shard, std::move(state)}, bytes}, lock);
+}
+
+void Applier::add_purge(WallTime now) {
+  std::unique_lock lock(mutex_);
+  enqueue({0, Purge{now}, 0}, lock);
+}
+
+Status Applier::wait_for(std::span<const uint64_t> hashes) {
+  std::unique_lock lock(mutex_);
+  uint64_t ticket = 0;
+  for (const uint64_t hash : hashes) {
+    const auto found = pending_.find(hash);
+    if (found != pending_.end()) ticket = std::max(ticket, found->second);
+  }
+  return wait_until_applied(ticket, lock);
+}
+
+Status Applier::wait_for_all() {
+  std::unique_lock lock(mutex_);
+  return wait_until_applied(last_ticket_, lock);
+}
+
+Status Applier::wait_until_applied(uint64_t ticket, std::unique_lock<std::mutex>& lock) {
+  if (ticket <= applied_ticket_) return absl::OkStatus();
+  wanted_ticket_ = std::max(wanted_ticket_, ticket);
+  arrived_.notify_one();
+  const bool in_time = applied_changed_.wait_for(
+      lock, k_reader_patience, [&] { return applied_ticket_ >= ticket || abandoned_; });
+  if (in_time && applied_ticket_ >= ticket) return absl::OkStatus();
+  return absl::UnavailableError(
+      "the store does not take what is durable in the log yet; try again, and look at the disk if it "
+      "stays");
+}
+
+bool Applier::due() const {
+  return stopping_ || queued_bytes_ >= options_.round_bytes || wanted_ticket_ > applied_ticket_;
+}
+
+void Applier::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    arrived_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    arrived_.wait_until(lock, oldest_ + options_.gather, [&] { return due(); });
+    if (abandoned_ || (stopping_ && queue_.empty())) return;
+    if (queue_.empty()) continue;
+    auto items = take(lock);
+    lock.unlock();
+    apply(items);
+    lock.lock();
+    if (abandoned_) return;
+    forget_pending(items);
+  }
+}
+
+/// So many from the front as one write should hold.
+std::deque<Applier::Item> Applier::take(std::unique_lock<std::mutex>&) {
+  std::deque<Item> items;
+  size_t bytes = 0;
+  while (!queue_.empty() && bytes < k_take_bytes) {
+    bytes += queue_.front().bytes;
+    items.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  oldest_ = steady_clock::now();
+  return items;
+}
+
+void Applier::forget_pending(const std::deque<Item>& items) {
+  applied_ticket_ = items.back().ticket;
+  for (const Item& item : items) {
+    queued_bytes_ -= item.bytes;
+    each_hash(item, [&](uint64_t hash) {
+      const auto found = pending_.find(hash);
+      if (found != pending_.end() && found->second <= applied_ticket_) pending_.erase(found);
+    });
+    if (const auto* group = std::get_if<AppliedGroup>(&item.work)) stats_.applied = group->mark;
+  }
+  ++stats_.rounds;
+  applied_changed_.notify_all();
+}
+
+/// Why: what is durable in the log must reach the store. A store that refuses (a full disk) is asked again
+/// until it takes it or the process ends; nothing is lost by that, the log keeps it.
+void Applier::apply(std::deque<Item>& items) {
+  bool erased = false;
+  while (true) {
+    const Status status = apply_once(items, &erased);
+    if (status.ok()) break;
+    spdlog::error("the store refuses a write, trying again: {}", status.ToString());
+    store_.db().Resume().PermitUncheckedError();
+    std::unique_lock lock(mutex_);
+    ++stats_.write_failures;
+    arrived_.wait_for(lock, k_retry_after, [&] { return stopping_; });
+    if (stopping_) {
+      abandoned_ = true;  // the next start replays it
+      applied_changed_.notify_all();
+      return;
+    }
+  }
+  for (const Item& item : items) {
+    const auto* asked = std::get_if<Purge>(&item.work);
+    if (asked == nullptr) continue;
+    const Status status = purge(asked->now);
+    if (!status.ok()) spdlog::warn("forgetting deleted conversations: {}", status.ToString());
+  }
+  after_round_(erased);
+}
+
+Status Applier::apply_once(std::deque<Item>& items, bool* erased) {
+  Round round(store_, cache_, damage_);
+  std::optional<log::Mark> mark;
+  for (const Item& item : items) {
+    if (const auto* kept = std::get_if<KeptState>(&item.work)) {
+      if (damage_.marked(kept->key_hash)) continue;
+      Status status = round.add_snapshot(kept->key, kept->shard, kept->state);
+      if (!status.ok()) return status;
+    } else if (const auto* group = std::get_if<AppliedGroup>(&item.work)) {
+      for (const auto& pending : group->commits) {
+        if (Status status = round.add(pending->commit); !status.ok()) return status;
+      }
+      for (const auto& raised : group->raised) round.raise_epoch(raised.shard, raised.epoch);
+      mark = group->mark;
+    }
+  }
+  if (Status status = round.write(mark); !status.ok()) return status;
+  *erased = round.erased();
+  return absl::OkStatus();
+}
+
+Status Applier::purge(WallTime now) {
+  struct Found {
+    std::string row;
+    Shard shard;
+    ConversationKey key;
+  };
+  std::vector<Found> expired;
+  {
+    const StoreView view(store_);
+    for (uint32_t shard = 0; shard < heads_.shard_count(); ++shard) {
+      const Shard of{static_cast<uint16_t>(shard)};
+      const std::string kind = keys::index_kind(of, 'T');
+      auto scan = view.scan(Family::index, {.begin = kind,
+                                            .end = keys::expiry(of, now, {"", ""}),
+                                            .within_prefix = false,
+                                            .fill_cache = false});
+      for (scan.seek(kind); scan.valid(); scan.next()) {
+        auto listed = keys::parse_expiry(scan.key());
+        if (listed) expired.push_back({std::string(scan.key()), of, std::move(listed->key)});
+      }
+      if (Status status = scan.status(); !status.ok()) return status;
+    }
+  }
+  for (const Found& found : expired) {
+    Status status;
+    // A conversation in use is looked at again next time.
+    heads_.if_not_loaded(found.key, found.shard, [&] {
+      status = forget_remains(found.row, found.key, found.shard, now);
+    });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+Status Applier::forget_remains(const std::string& row, const ConversationKey& key, Shard shard,
+                               WallTime now) {
+  const StoreView view(store_);
+  rocksdb::WriteBatch batch;
+  batch.Delete(store_.family(Family::index), row).PermitUncheckedError();
+  auto head = read_head(view, key, shard);
+  auto rest = read_remains(view, key, shard);
+  // What lives again keeps them, and so does what forks or parents still need.
+  if (head.ok() && !*head && rest.ok()) {
+    const auto time = forgotten_after(*rest);
+    rest->dedup.clear();
+    if ((!time || *time <= now) && rest->vanished()) {
+      batch.Delete(store_.family(Family::state), keys::remains(keys::conversation(shard, key)))
+          .PermitUncheckedError();
+    }
+  }
+  return store_.write(batch);
+}
+
+log::Mark Applier::applied() const {
+  const std::lock_guard lock(mutex_);
+  return stats_.applied;
+}
+
+ApplierStats Applier::stats() const {
+  const std::lock_guard lock(mutex_);
+  ApplierStats stats = stats_;
+  stats.waiting_bytes = queued_bytes_;
+  return stats;
+}
+
+void Applier::stop(bool apply_rest) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    if (!apply_rest) abandoned_ = true;
+  }
+  arrived_.notify_all();
+  applied_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace parley

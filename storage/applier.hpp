@@ -1,0 +1,125 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "storage/codec.hpp"
+#include "storage/heads.hpp"
+#include "storage/round.hpp"
+
+namespace parley {
+
+/// What became durable together, in the order of the log.
+struct AppliedGroup {
+  log::Mark mark;
+  std::vector<std::shared_ptr<Pending>> commits;
+  std::vector<EpochRaised> raised;
+  size_t bytes = 0;
+};
+
+struct ApplierOptions {
+  size_t waiting_bytes_max = 32U << 20;  ///< the log's thread waits beyond that
+  size_t round_bytes = 4U << 20;
+  std::chrono::milliseconds gather{100};
+};
+
+struct ApplierStats {
+  uint64_t rounds = 0;
+  uint64_t waiting_bytes = 0;
+  uint64_t write_failures = 0;
+  log::Mark applied;
+};
+
+/// Carries what is durable in the log over into the store, in the background.
+///
+/// Owned by a local journal; has one thread, the only one that writes conversations to the store. Any
+/// thread may call.
+/// Invariants: groups are applied in the order given, each whole; a reader that waits sees everything that
+/// was given before it asked.
+/// Not its job: flushing what it wrote.
+class Applier {
+ public:
+  /// `after_round` runs on the applier's thread after each round; `erased` says that content was erased.
+  Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
+          ApplierOptions options, std::function<void(bool erased)> after_round);
+  ~Applier();
+
+  /// In the order of the log, by the log's thread. Waits where too much waits already.
+  void add(AppliedGroup group);
+  /// May be forgotten.
+  void add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,
+                    std::shared_ptr<const State> state);
+  /// Forgets what is left of deleted conversations where no retry needs it any more.
+  void add_purge(WallTime now);
+
+  /// Until everything given so far about these (hashes of keys, Heads::history_key) is in the store.
+  Status wait_for(std::span<const uint64_t> hashes);
+  Status wait_for_all();
+
+  [[nodiscard]] log::Mark applied() const;
+  [[nodiscard]] ApplierStats stats() const;
+  /// With everything applied that was given, or (a crash) without.
+  void stop(bool apply_rest);
+
+ private:
+  struct KeptState {
+    ConversationKey key;
+    uint64_t key_hash;
+    Shard shard;
+    std::shared_ptr<const State> state;
+  };
+  struct Purge {
+    WallTime now;
+  };
+  struct Item {
+    uint64_t ticket;
+    std::variant<AppliedGroup, KeptState, Purge> work;
+    size_t bytes;
+  };
+
+  void run();
+  bool due() const;
+  std::deque<Item> take(std::unique_lock<std::mutex>& lock);
+  void apply(std::deque<Item>& items);
+  Status apply_once(std::deque<Item>& items, bool* erased);
+  Status purge(WallTime now);
+  Status forget_remains(const std::string& row, const ConversationKey& key, Shard shard,
+                        WallTime now);
+  void forget_pending(const std::deque<Item>& items);
+  void enqueue(Item item, std::unique_lock<std::mutex>& lock);
+  Status wait_until_applied(uint64_t ticket, std::unique_lock<std::mutex>& lock);
+
+  const RocksStore& store_;
+  Heads& heads_;
+  Damage& damage_;
+  const ApplierOptions options_;
+  const std::function<void(bool)> after_round_;
+  HeadCache cache_;  ///< of the applier's thread
+
+  mutable std::mutex mutex_;  ///< guards all below
+  std::condition_variable arrived_;
+  std::condition_variable applied_changed_;
+  std::deque<Item> queue_;
+  size_t queued_bytes_ = 0;  ///< also of what is being applied
+  std::chrono::steady_clock::time_point oldest_;
+  absl::flat_hash_map<uint64_t, uint64_t> pending_;  ///< hash -> last ticket that concerns it
+  uint64_t last_ticket_ = 0;
+  uint64_t applied_ticket_ = 0;
+  uint64_t wanted_ticket_ = 0;
+  ApplierStats stats_;
+  bool stopping_ = false;
+  bool abandoned_ = false;
+  std::thread thread_;
+};
+
+}  // namespace parley

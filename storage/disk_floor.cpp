@@ -1,0 +1,39 @@
+#include "storage/disk_floor.hpp"
+
+#include <sys/statvfs.h>
+
+namespace parley {
+namespace {
+
+constexpr int64_t k_look_every_ms = 100;
+
+int64_t now_ms() {
+  using std::chrono::milliseconds;
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<milliseconds>(now).count();
+}
+
+}  // namespace
+
+void DiskFloor::look_if_old() {
+  int64_t looked = looked_.load(std::memory_order_relaxed);
+  const int64_t now = now_ms();
+  if (now - looked < k_look_every_ms) return;
+  // One thread looks, the others go by what was seen last.
+  if (looked_.compare_exchange_strong(looked, now)) look();
+}
+
+void DiskFloor::look() {
+  struct statvfs seen {};
+  // A file system that cannot be asked is not called full: the write itself will tell.
+  if (::statvfs(directory_.c_str(), &seen) != 0) return;
+  const uint64_t free = uint64_t{seen.f_bavail} * seen.f_frsize;
+  free_.store(free, std::memory_order_relaxed);
+  if (free < floor_bytes_) {
+    full_.store(true, std::memory_order_relaxed);
+  } else if (free >= floor_bytes_ + floor_bytes_ / 10) {
+    full_.store(false, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace parley

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace parley {
+
+/// Whether there is too little space left on a directory's file system to take more data.
+///
+/// Owned by a local journal. Any thread may ask; the file system is asked at most ten times a second.
+/// Invariants: full below the floor, not full again before there is a tenth more than that.
+class DiskFloor {
+ public:
+  DiskFloor(std::string directory, uint64_t floor_bytes)
+      : directory_(std::move(directory)), floor_bytes_(floor_bytes) {
+    look();
+  }
+  [[nodiscard]] bool full() {
+    look_if_old();
+    return full_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t free_bytes() {
+    look_if_old();
+    return free_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t floor_bytes() const { return floor_bytes_; }
+
+ private:
+  void look_if_old();
+  void look();
+
+  const std::string directory_;
+  const uint64_t floor_bytes_;
+  std::atomic<int64_t> looked_{0};  ///< milliseconds of the steady clock
+  std::atomic<uint64_t> free_{0};
+  std::atomic<bool> full_{false};
+};
+
+}  // namespace parley

@@ -1,0 +1,79 @@
+#include "storage/effects.hpp"
+
+#include <algorithm>
+
+namespace parley {
+namespace {
+
+constexpr int64_t k_micros_per_second = 1'000'000;
+
+struct Walk {
+  Effects& effects;
+  const Event& event;
+
+  void operator()(const ConversationCreated& created) const {
+    effects.after.history = created.lineage.history;
+    effects.after.last_sequence = created.lineage.shared_through();
+    effects.after.reset_version = {};
+  }
+  void operator()(const MessagesAppended& appended) const {
+    Sequence sequence = appended.first;
+    for (const auto& message : appended.messages) {
+      effects.messages.push_back(
+          {effects.after.history,
+           {sequence, event.version, event.time, message.role, message.body}});
+      effects.after.last_sequence = sequence;
+      ++sequence.value;
+    }
+  }
+  void operator()(const ConversationReset& reset) const {
+    effects.after.history = reset.lineage.history;
+    effects.after.last_sequence = {};
+    effects.after.reset_version = event.version;
+    effects.pending_releases_moved = true;
+    drop(reset.drops);
+  }
+  void operator()(const ForkReleased& released) const {
+    effects.pending_releases_moved = true;
+    drop(released.drops);
+  }
+  void operator()(const ReleaseConfirmed&) const { effects.pending_releases_moved = true; }
+  void operator()(const ConversationDeleted& deleted) const {
+    effects.after = {};
+    effects.pending_releases_moved = true;
+    drop(deleted.drops);
+  }
+  void operator()(const ConversationUpdated&) const {}
+  void operator()(const UsageRecorded&) const {}
+  void operator()(const ForkNoted&) const {}
+
+  void drop(const std::vector<HistoryDrop>& drops) const {
+    effects.drops.insert(effects.drops.end(), drops.begin(), drops.end());
+  }
+};
+
+}  // namespace
+
+Head head_of(const State& state) {
+  return {state.version, state.current.history, state.reset_version, state.last_sequence};
+}
+
+Effects effects_of(const Batch& batch, const Head& before) {
+  Effects effects{.after = before};
+  for (const Event& event : *batch.events) std::visit(Walk{effects, event}, event.body);
+  effects.after.version = batch.after;
+  if (batch.gone) effects.after = {};
+  return effects;
+}
+
+std::optional<WallTime> forgotten_after(const State& remains) {
+  std::optional<WallTime> last;
+  for (size_t i = 0; i < remains.dedup.size(); ++i) {
+    const WallTime time{remains.dedup.at(i).receipt.time.micros +
+                        remains.policy.dedup_seconds * k_micros_per_second};
+    last = std::max(last.value_or(time), time);
+  }
+  return last;
+}
+
+}  // namespace parley

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <vector>
+
+#include "storage/journal.hpp"
+
+/// What a batch does to stored things beside its events. The same for every journal.
+namespace parley {
+
+/// What must be known of a conversation to store its next batch without knowing its state. All zero where
+/// it does not exist.
+struct Head {
+  Version version;
+  Id128 history;          ///< where its next messages go
+  Version reset_version;  ///< its messages from before are not shown any more
+  Sequence last_sequence;
+  bool operator==(const Head&) const = default;
+};
+Head head_of(const State& state);
+
+struct PlacedMessage {
+  Id128 history;
+  Message message;
+};
+
+struct Effects {
+  Head after;
+  std::vector<PlacedMessage> messages;
+  std::vector<HistoryDrop> drops;      ///< to be carried out after the messages were stored
+  bool pending_releases_moved = false;  ///< State::pending_releases may have changed
+};
+Effects effects_of(const Batch& batch, const Head& before);
+
+/// Until when what is left of a deleted conversation is needed by retries: its last remembered request.
+/// Nothing where no request is remembered.
+std::optional<WallTime> forgotten_after(const State& remains);
+
+}  // namespace parley

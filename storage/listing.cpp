@@ -1,0 +1,123 @@
+#include "storage/listing.hpp"
+
+#include <algorithm>
+#include <queue>
+
+#include "storage/applier.hpp"
+#include "storage/keys.hpp"
+#include "storage/local_journal.hpp"
+
+namespace parley {
+
+Listing::Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count)
+    : query_(query), labels_(query.labels.begin(), query.labels.end()) {
+  const size_t conditions = std::max<size_t>(1, labels_.size() + (query.user.empty() ? 0 : 1));
+  for (size_t i = 0; i < conditions; ++i) {
+    scans_.push_back(view.scan(Family::index, {}));
+  }
+  std::string from;
+  if (query.after) {
+    from = keys::rank(query.after->last_activity, query.after->thread);
+    from.push_back('\0');  // just behind it
+  }
+  for (uint32_t shard = 0; shard < shard_count; ++shard) {
+    cursors_.push_back({{static_cast<uint16_t>(shard)}, from, {}, false});
+  }
+}
+
+std::string Listing::prefix(Shard shard, size_t condition) const {
+  if (condition < labels_.size()) {
+    const auto& [key, value] = labels_[condition];
+    return keys::index_label(shard, query_.tenant, key, value);
+  }
+  if (!query_.user.empty()) return keys::index_user(shard, query_.tenant, query_.user);
+  return keys::index_all(shard, query_.tenant);
+}
+
+bool Listing::shows_lifecycle() const {
+  if (!query_.lifecycle) return true;
+  const std::string_view value = scans_.front().value();
+  return value.size() == 1 && value.front() == static_cast<char>(*query_.lifecycle);
+}
+
+bool Listing::leap(const std::vector<std::string>& prefixes, std::string& rank) {
+  size_t agreeing = 0;
+  for (size_t i = 0; agreeing < scans_.size(); i = (i + 1) % scans_.size()) {
+    StoreView::Scan& scan = scans_[i];
+    scan.seek(prefixes[i] + rank);
+    if (!scan.valid() || !scan.key().starts_with(prefixes[i])) return false;
+    const std::string_view found = scan.key().substr(prefixes[i].size());
+    if (found == rank) {
+      ++agreeing;
+    } else {
+      rank = found;
+      agreeing = 1;
+    }
+  }
+  return true;
+}
+
+Status Listing::refill(Cursor& cursor, size_t count) {
+  std::vector<std::string> prefixes;
+  for (size_t i = 0; i < scans_.size(); ++i) prefixes.push_back(prefix(cursor.shard, i));
+  std::string rank = cursor.from;
+  bool more = leap(prefixes, rank);
+  while (more) {
+    if (shows_lifecycle()) cursor.ranks.push_back(rank);
+    if (scans_.size() == 1) {
+      // With one condition the next row is the next one.
+      scans_[0].next();
+      more = scans_[0].valid() && scans_[0].key().starts_with(prefixes[0]);
+      if (more) rank = scans_[0].key().substr(prefixes[0].size());
+      if (more && cursor.ranks.size() >= count) break;
+    } else {
+      rank.push_back('\0');
+      if (cursor.ranks.size() >= count) break;
+      more = leap(prefixes, rank);
+    }
+  }
+  cursor.from = std::move(rank);
+  cursor.exhausted = !more;
+  return status();
+}
+
+Status Listing::status() const {
+  for (const auto& scan : scans_) {
+    if (Status status = scan.status(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+Result<std::vector<ListedConversation>> Listing::run() {
+  const auto later = [&](size_t a, size_t b) {
+    return cursors_[a].ranks.front() > cursors_[b].ranks.front();
+  };
+  std::priority_queue<size_t, std::vector<size_t>, decltype(later)> merge(later);
+  const size_t share = query_.count_max / cursors_.size() + 2;
+  for (size_t i = 0; i < cursors_.size(); ++i) {
+    if (Status status = refill(cursors_[i], share); !status.ok()) return status;
+    if (!cursors_[i].ranks.empty()) merge.push(i);
+  }
+  std::vector<ListedConversation> page;
+  while (!merge.empty() && page.size() < query_.count_max) {
+    const size_t i = merge.top();
+    merge.pop();
+    Cursor& cursor = cursors_[i];
+    auto row = keys::parse_rank(cursor.ranks.front());
+    if (!row) return absl::DataLossError("a row of the index cannot be read; restore a backup");
+    page.push_back({std::move(row->thread), row->last_activity});
+    cursor.ranks.pop_front();
+    if (cursor.ranks.empty() && !cursor.exhausted) {
+      if (Status status = refill(cursor, share); !status.ok()) return status;
+    }
+    if (!cursor.ranks.empty()) merge.push(i);
+  }
+  return page;
+}
+
+Result<std::vector<ListedConversation>> LocalJournal::list(const ListQuery& query) {
+  if (Status status = applier_->wait_for_all(); !status.ok()) return status;
+  return Listing(StoreView(*store_), query, options_.shard_count).run();
+}
+
+}  // namespace parley

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "storage/journal.hpp"
+#include "storage/rocks_store.hpp"
+
+namespace parley {
+
+/// One page of a list: the rows of all shards, merged newest first.
+///
+/// On the stack of whoever lists; reads one view. Each condition (user, a label, or merely the tenant) is a
+/// run of index rows in the same order, so conditions are joined by leaping from one to the other, and
+/// shards are merged as far as the page needs. A conversation that is not shown is never read.
+class Listing {
+ public:
+  Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count);
+  Result<std::vector<ListedConversation>> run();
+
+ private:
+  /// Where the merge is in one shard.
+  struct Cursor {
+    Shard shard;
+    std::string from;               ///< rank to go on from
+    std::deque<std::string> ranks;  ///< read ahead
+    bool exhausted = false;
+  };
+
+  std::string prefix(Shard shard, size_t condition) const;
+  Status refill(Cursor& cursor, size_t count);
+  /// Seeks the next rank from `cursor.from` on that all conditions share; false at the end.
+  bool leap(const std::vector<std::string>& prefixes, std::string& rank);
+  [[nodiscard]] bool shows_lifecycle() const;
+  Status status() const;
+
+  const ListQuery& query_;
+  std::vector<std::pair<std::string, std::string>> labels_;
+  std::vector<StoreView::Scan> scans_;  ///< one a condition, moved from shard to shard
+  std::vector<Cursor> cursors_;
+};
+
+}  // namespace parley

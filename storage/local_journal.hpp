@@ -1,0 +1,163 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conversation/limits.hpp"
+#include "storage/journal.hpp"
+#include "storage/offline.hpp"
+
+namespace parley {
+
+class Applier;
+class CommitSink;
+class Damage;
+class DataDir;
+class DiskFloor;
+class Heads;
+class RocksStore;
+class StoreView;
+class Upkeep;
+struct Identity;
+namespace log {
+class Disk;
+class Lane;
+struct Mark;
+}  // namespace log
+
+struct LocalOptions {
+  std::string data_dir;
+  uint32_t shard_count = 256;
+  /// Of blocks read and rows not yet flushed, together.
+  size_t memory_bytes = 96U << 20;
+  uint64_t log_segment_bytes = 64ULL << 20;
+  /// Below this much free space nothing but deletions is committed.
+  uint64_t disk_floor_bytes = 256ULL << 20;
+  Limits limits;
+  std::string backup_dir;  ///< empty: data_dir/backups
+  /// Called once, on a thread of the journal's, when its log has failed: the process is to end. A restart
+  /// finds out what was written.
+  std::function<void(std::string)> on_fatal;
+
+  // For tests.
+  bool compress = true;         ///< off: stored bytes are legible on disk
+  bool flush_on_close = true;   ///< off: closing leaves what a crash would leave
+  log::Disk* disk = nullptr;    ///< null: the real one
+};
+
+struct BackupInfo {
+  int64_t id = 0;
+  WallTime create_time;
+  uint64_t bytes = 0;
+  uint64_t files = 0;
+};
+
+/// Counters since start, and a few gauges.
+struct LocalStats {
+  uint64_t groups = 0;          ///< written and synced
+  uint64_t commits = 0;
+  uint64_t log_bytes = 0;
+  uint64_t log_write_micros = 0;  ///< sum over groups: write and sync
+  uint64_t log_refused = 0;
+  uint64_t log_segments = 0;    ///< now, not let go of
+  uint64_t applied_frame = 0;
+  uint64_t durable_frame = 0;
+  uint64_t rounds = 0;
+  uint64_t waiting_bytes = 0;   ///< durable, not applied yet
+  uint64_t store_write_failures = 0;
+  uint64_t flushes = 0;
+  uint64_t scrubs = 0;
+  uint64_t snapshots_asked = 0;
+  uint64_t damaged_reads = 0;
+  uint64_t active = 0;          ///< conversations loaded
+  uint64_t disk_free = 0;
+};
+
+/// The journal of one machine: a write-ahead log that answers, and RocksDB behind it that remembers.
+///
+/// Owned by the server, one for a data directory. Any thread may call; reads block on the disk. Waiters
+/// are told on the log's thread or, when refused, on the caller's.
+/// Invariants: I1, I3, I7, I10 as in Heads, CommitSink and Applier; after a failed sync nothing is written.
+/// Not its job: ending the process (on_fatal), deciding when to scrub or flush (Upkeep).
+class LocalJournal final : public Journal {
+ public:
+  /// Creates the store where there is none, else replays what the last process left. Errors name the file
+  /// and the remedy: FAILED_PRECONDITION (in use, other shard count, newer format), DATA_LOSS.
+  static Result<std::unique_ptr<LocalJournal>> open(LocalOptions options);
+  ~LocalJournal() override;
+  LocalJournal(const LocalJournal&) = delete;
+  LocalJournal& operator=(const LocalJournal&) = delete;
+
+  Result<Loaded> load(const ConversationKey& key, Shard shard) override;
+  void commit(Commit commit, CommitWaiter* waiter) override;
+  void keep_snapshot(const ConversationKey& key, Shard shard,
+                     std::shared_ptr<const State> state) override;
+  void release(const ConversationKey& key) override;
+  Status raise_epoch(Shard shard, Epoch epoch) override;
+  Epoch epoch(Shard shard) const override;
+  Result<State> read_state(const ConversationKey& key, Shard shard) override;
+  Result<State> read_state_at(const ConversationKey& key, Shard shard, Version version) override;
+  Result<EventList> read_events(const ConversationKey& key, Shard shard, Version after,
+                                PageBounds bounds) override;
+  Result<std::vector<Message>> read_messages(const MessageRange& range, PageBounds bounds) override;
+  Result<std::vector<ListedConversation>> list(const ListQuery& query) override;
+  Result<std::vector<UnfinishedRelease>> unfinished_releases() override;
+
+  /// Deletes a damaged conversation, which cannot be loaded to be deleted. FAILED_PRECONDITION where it is
+  /// not damaged.
+  Status erase(const ConversationKey& key, Shard shard);
+  /// Does now, and waits for, what erased content would get within seconds: leaving every file.
+  Status scrub();
+  /// Everything committed so far is in the store's files when it returns OK.
+  Status flush();
+  /// Forgets what is left of deleted conversations whose retries are over by this time. Done hourly anyway.
+  Status purge(WallTime now);
+
+  Result<BackupInfo> create_backup();
+  Result<std::vector<BackupInfo>> list_backups();  ///< oldest first
+  /// Reads the files of a backup and compares their checksums.
+  Status verify_backup(int64_t id);
+  /// verify_store for a store in use: checks what was committed before it began.
+  Result<VerifyReport> verify(const std::function<void(const VerifyReport&)>& progress);
+
+  [[nodiscard]] std::string store_id() const;
+  [[nodiscard]] uint32_t shard_count() const { return options_.shard_count; }
+  [[nodiscard]] const std::string& backup_dir() const { return options_.backup_dir; }
+  [[nodiscard]] size_t damaged_count() const;
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] bool disk_full() const;
+  [[nodiscard]] LocalStats stats() const;
+
+ private:
+  explicit LocalJournal(LocalOptions options);
+  Status start();
+  Status replay(const Identity& identity, log::Mark* last);
+  Status open_lane(const Identity& identity, log::Mark last);
+  Status restore_marks();
+
+  Status await(const ConversationKey& key, uint64_t hash);
+  Status check_undamaged(const ConversationKey& key, uint64_t hash) const;
+  Status note(const ConversationKey& key, uint64_t hash, Status status);
+  void submit(std::shared_ptr<struct Pending> pending);
+  Result<Commit> erasure_of(const ConversationKey& key, Shard shard, uint64_t hash);
+
+  LocalOptions options_;
+  // In the order in which they are made; they end in the opposite one.
+  std::unique_ptr<DataDir> dir_;
+  std::unique_ptr<Identity> identity_;
+  std::unique_ptr<DiskFloor> floor_;
+  std::unique_ptr<Damage> damage_;
+  std::unique_ptr<RocksStore> store_;
+  std::unique_ptr<Heads> heads_;
+  std::unique_ptr<Applier> applier_;
+  std::unique_ptr<CommitSink> sink_;
+  std::unique_ptr<log::Lane> lane_;
+  std::unique_ptr<Upkeep> upkeep_;
+  std::atomic<uint64_t> snapshots_asked_{0};
+};
+
+}  // namespace parley

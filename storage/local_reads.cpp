@@ -1,0 +1,124 @@
+#include "absl/strings/str_cat.h"
+#include "storage/applier.hpp"
+#include "storage/damage.hpp"
+#include "storage/heads.hpp"
+#include "storage/keys.hpp"
+#include "storage/local_journal.hpp"
+#include "storage/pages.hpp"
+#include "storage/stored_conversation.hpp"
+
+/// The local journal's reads: wait for what is committed but not applied yet, then read one view.
+namespace parley {
+
+Status LocalJournal::check_undamaged(const ConversationKey& key, uint64_t hash) const {
+  if (!damage_->marked(hash)) return absl::OkStatus();
+  return damaged_conversation(key, "records of it in the log were damaged");
+}
+
+Status LocalJournal::await(const ConversationKey&, uint64_t hash) {
+  return applier_->wait_for(std::span(&hash, 1));
+}
+
+Status LocalJournal::note(const ConversationKey&, uint64_t hash, Status status) {
+  if (absl::IsDataLoss(status)) damage_->saw(hash);
+  return status;
+}
+
+Result<Loaded> LocalJournal::load(const ConversationKey& key, Shard shard) {
+  const uint64_t hash = key_hash(key);
+  std::vector<Message> recent;
+  auto state = heads_->load(key, shard, [&]() -> Result<State> {
+    if (Status status = await(key, hash); !status.ok()) return status;
+    if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+    const StoreView view(*store_);
+    auto read = read_stored_state(view, key, shard);
+    if (!read.ok()) return note(key, hash, read.status());
+    const size_t window = read->policy.hot_window_messages;
+    recent.clear();
+    if (read->last_sequence.value == 0 || window == 0) return read;
+    auto messages =
+        read_stored_messages(view, recent_range(*read, shard),
+                             {.count_max = window, .bytes_max = options_.limits.hot_window_bytes});
+    if (!messages.ok()) return note(key, hash, messages.status());
+    recent.assign(std::make_move_iterator(messages->rbegin()),
+                  std::make_move_iterator(messages->rend()));
+    return read;
+  });
+  if (!state.ok()) return state.status();
+  return Loaded{*std::move(state), std::move(recent)};
+}
+
+Result<State> LocalJournal::read_state(const ConversationKey& key, Shard shard) {
+  const uint64_t hash = key_hash(key);
+  if (Status status = await(key, hash); !status.ok()) return status;
+  if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+  auto state = read_stored_state(StoreView(*store_), key, shard);
+  if (!state.ok()) return note(key, hash, state.status());
+  if (!state->exists) return nothing_stored(key);
+  return state;
+}
+
+Result<State> LocalJournal::read_state_at(const ConversationKey& key, Shard shard,
+                                          Version version) {
+  const uint64_t hash = key_hash(key);
+  if (Status status = await(key, hash); !status.ok()) return status;
+  if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+  const StoreView view(*store_);
+  const auto head = read_head(view, key, shard);
+  if (!head.ok()) return note(key, hash, head.status());
+  if (!*head) return nothing_stored(key);
+  const Version newest = (*head)->head.version;
+  if (version.value == 0 || version > newest) return version_not_stored(key, version, newest);
+  auto state = read_stored_state(view, key, shard, version);
+  if (!state.ok()) return note(key, hash, state.status());
+  return state;
+}
+
+Result<EventList> LocalJournal::read_events(const ConversationKey& key, Shard shard, Version after,
+                                            PageBounds bounds) {
+  const uint64_t hash = key_hash(key);
+  if (Status status = await(key, hash); !status.ok()) return status;
+  if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+  const StoreView view(*store_);
+  const auto head = read_head(view, key, shard);
+  if (!head.ok()) return note(key, hash, head.status());
+  if (!*head) return nothing_stored(key);
+  auto events = read_stored_events(view, key, shard, (*head)->head, after, bounds);
+  if (!events.ok()) return note(key, hash, events.status());
+  return events;
+}
+
+Result<std::vector<Message>> LocalJournal::read_messages(const MessageRange& range,
+                                                         PageBounds bounds) {
+  std::vector<uint64_t> hashes;
+  for (const HistorySpan& part : parts_of(range)) {
+    hashes.push_back(Heads::history_key(part.history));
+  }
+  if (Status status = applier_->wait_for(hashes); !status.ok()) return status;
+  auto messages = read_stored_messages(StoreView(*store_), range, bounds);
+  // Which conversation it was is not known here: histories are shared.
+  if (absl::IsDataLoss(messages.status())) damage_->saw(hashes.empty() ? 0 : hashes.front());
+  return messages;
+}
+
+Result<std::vector<UnfinishedRelease>> LocalJournal::unfinished_releases() {
+  if (Status status = applier_->wait_for_all(); !status.ok()) return status;
+  std::vector<UnfinishedRelease> unfinished;
+  const StoreView view(*store_);
+  for (uint32_t shard = 0; shard < options_.shard_count; ++shard) {
+    const std::string kind = keys::index_kind({static_cast<uint16_t>(shard)}, 'R');
+    auto scan = view.scan(Family::index, {.begin = kind,
+                                          .end = keys::end_of(kind),
+                                          .within_prefix = false,
+                                          .fill_cache = false});
+    for (scan.seek(kind); scan.valid(); scan.next()) {
+      auto listed = keys::parse_unfinished(scan.key());
+      if (!listed) return absl::DataLossError("a row of unfinished releases cannot be read");
+      unfinished.push_back({std::move(listed->key)});
+    }
+    if (Status status = scan.status(); !status.ok()) return status;
+  }
+  return unfinished;
+}
+
+}  // namespace parley

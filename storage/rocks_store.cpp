@@ -1,0 +1,245 @@
+#include "storage/rocks_store.hpp"
+
+#include <algorithm>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+
+#include "absl/strings/str_cat.h"
+#include "storage/bytes.hpp"
+#include "storage/keys.hpp"
+
+namespace parley {
+namespace {
+
+using rocksdb::ColumnFamilyOptions;
+
+constexpr std::array<const char*, k_families> k_names{"default", "state", "messages", "index"};
+
+/// All keys of one conversation share a prefix: what a bloom filter is asked for before a load.
+class ConversationPrefix final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "parley.conversation.1"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), keys::conversation_size(view(key))};
+  }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return keys::conversation_size(view(key)) > 0;
+  }
+};
+
+rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cache>& cache,
+                                              size_t block_bytes) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = block_bytes;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.cache_index_and_filter_blocks = true;  // bounded memory: they live in the cache too
+  table.pin_l0_filter_and_index_blocks_in_cache = false;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  return table;
+}
+
+ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
+                                   const std::shared_ptr<rocksdb::Cache>& cache) {
+  ColumnFamilyOptions family_options;
+  // Never reached: the journal flushes all families together, and the shared bound of memory stands behind
+  // it. Recovery lifts that bound, so that nothing it applied is on disk before all of it is.
+  family_options.write_buffer_size = size_t{1} << 30;
+  family_options.arena_block_size = 256U << 10;
+  family_options.max_write_buffer_number = 4;
+  family_options.level_compaction_dynamic_level_bytes = true;
+  family_options.target_file_size_base = 16U << 20;
+  family_options.max_bytes_for_level_base = 64U << 20;
+  // Bounds the disk space that one compaction needs beside its input.
+  family_options.max_compaction_bytes = 96U << 20;
+  const bool messages = family == Family::messages;
+  family_options.table_factory.reset(
+      rocksdb::NewBlockBasedTableFactory(table_options(cache, messages ? 16U << 10 : 8U << 10)));
+  if (family == Family::state) family_options.prefix_extractor.reset(new ConversationPrefix);
+  if (messages) {
+    family_options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(keys::k_history_size));
+  }
+  if (!options.compress) {
+    family_options.compression = rocksdb::kNoCompression;
+    return family_options;
+  }
+  family_options.compression = messages ? rocksdb::kZSTD : rocksdb::kLZ4Compression;
+  if (messages || family == Family::state) {
+    family_options.bottommost_compression = rocksdb::kZSTD;
+    auto& bottom = family_options.bottommost_compression_opts;
+    bottom.enabled = true;
+    bottom.level = 3;
+    bottom.max_dict_bytes = 16U << 10;
+    bottom.zstd_max_train_bytes = 1600U << 10;
+    bottom.max_dict_buffer_bytes = 4U << 20;
+  }
+  return family_options;
+}
+
+rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::WriteBufferManager>& buffers,
+                                    const std::shared_ptr<rocksdb::SstFileManager>& files) {
+  rocksdb::DBOptions database;
+  database.create_if_missing = true;
+  database.create_missing_column_families = true;
+  database.atomic_flush = true;
+  // Why: what closing would flush has no place in the log beside it; the journal flushes itself.
+  database.avoid_flush_during_shutdown = true;
+  database.max_open_files = 256;
+  database.max_background_jobs = 2;
+  database.write_buffer_manager = buffers;
+  database.sst_file_manager = files;
+  database.bytes_per_sync = 1U << 20;
+  database.max_log_file_size = 1U << 20;
+  database.keep_log_file_num = 3;
+  database.info_log_level = rocksdb::WARN_LEVEL;
+  database.stats_dump_period_sec = 0;
+  database.stats_persist_period_sec = 0;
+  database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
+  return database;
+}
+
+}  // namespace
+
+Status from_rocks(const rocksdb::Status& status, std::string_view doing) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text =
+      absl::StrCat(absl::string_view(doing.data(), doing.size()), ": ", status.ToString());
+  if (status.IsCorruption()) {
+    return absl::DataLossError(
+        absl::StrCat(text, "; stored bytes are damaged: restore a backup, or delete the conversation"));
+  }
+  if (status.IsInvalidArgument() || status.IsNotSupported()) {
+    return absl::FailedPreconditionError(text);
+  }
+  return absl::UnavailableError(absl::StrCat(text, "; try again, and look at the disk if it stays"));
+}
+
+namespace {
+std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(const RocksOptions& options,
+                                                         const std::shared_ptr<rocksdb::Cache>& cache) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> all;
+  for (const Family family : k_all_families) {
+    all.emplace_back(k_names[static_cast<size_t>(family)], family_options(family, options, cache));
+  }
+  return all;
+}
+}  // namespace
+
+Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options) {
+  std::unique_ptr<RocksStore> store(new RocksStore);
+  // One bound for both: memtables are charged to the cache and push blocks out of it.
+  const auto cache = rocksdb::NewLRUCache(options.memory_bytes);
+  store->buffers_ =
+      std::make_shared<rocksdb::WriteBufferManager>(options.memory_bytes / 2, cache);
+  store->files_.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::Open(database_options(store->buffers_, store->files_), options.directory,
+                        descriptors(options, cache), &store->handles_, &db);
+  store->db_.reset(db);
+  if (!status.ok()) return from_rocks(status, absl::StrCat("opening ", options.directory));
+  return store;
+}
+
+Result<std::unique_ptr<RocksStore>> RocksStore::open_read_only(const RocksOptions& options) {
+  std::unique_ptr<RocksStore> store(new RocksStore);
+  const auto cache = rocksdb::NewLRUCache(options.memory_bytes);
+  rocksdb::DBOptions database = database_options(nullptr, nullptr);
+  database.create_if_missing = false;
+  database.create_missing_column_families = false;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(database, options.directory,
+                                                   descriptors(options, cache), &store->handles_, &db);
+  store->db_.reset(db);
+  if (!status.ok()) return from_rocks(status, absl::StrCat("opening ", options.directory));
+  return store;
+}
+
+RocksStore::~RocksStore() {
+  if (db_ == nullptr) return;
+  for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+  const auto status = db_->Close();
+  status.PermitUncheckedError();  // nothing was left to be written
+}
+
+Status RocksStore::write(rocksdb::WriteBatch& batch) const {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return from_rocks(db_->Write(options, &batch), "writing to the store");
+}
+
+Status RocksStore::flush() const {
+  rocksdb::FlushOptions options;
+  options.wait = true;
+  options.allow_write_stall = true;
+  return from_rocks(db_->Flush(options, handles_), "flushing the store");
+}
+
+void RocksStore::bound_unflushed(size_t bytes) const { buffers_->SetBufferSize(bytes); }
+
+size_t RocksStore::unflushed_bytes() const {
+  return buffers_ == nullptr ? 0 : buffers_->mutable_memtable_memory_usage();
+}
+
+std::string RocksStore::encode_mark(log::Mark mark) {
+  std::string value;
+  put_big<uint64_t>(value, mark.frame);
+  put_big<uint64_t>(value, mark.chain);
+  return value;
+}
+
+void RocksStore::put_applied(rocksdb::WriteBatch& batch, const RocksStore& store, log::Mark mark) {
+  batch.Put(store.family(Family::meta), keys::k_applied, encode_mark(mark)).PermitUncheckedError();
+}
+
+Result<log::Mark> RocksStore::applied() const {
+  std::string value;
+  const auto status = db_->Get(rocksdb::ReadOptions(), family(Family::meta), keys::k_applied, &value);
+  if (status.IsNotFound()) return log::Mark{};
+  if (!status.ok()) return from_rocks(status, "reading the store's place in the log");
+  std::string_view rest = value;
+  const auto frame = take_big<uint64_t>(rest);
+  const auto chain = take_big<uint64_t>(rest);
+  if (!frame || !chain) {
+    return absl::DataLossError("the store's place in the log is damaged; restore a backup");
+  }
+  return log::Mark{*frame, *chain};
+}
+
+Result<std::optional<std::string>> StoreView::get(Family family, std::string_view key) const {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_;
+  std::string value;
+  const auto status = store_->db().Get(options, store_->family(family), slice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return from_rocks(status, "reading the store");
+  return value;
+}
+
+StoreView::Scan::Scan(const StoreView& view, Family family, Bounds bounds)
+    : held_(new Held{std::move(bounds), {}, {}}) {
+  held_->lower = held_->bounds.begin;
+  held_->upper = held_->bounds.end;
+  rocksdb::ReadOptions options;
+  options.snapshot = view.snapshot_;
+  if (!held_->bounds.begin.empty()) options.iterate_lower_bound = &held_->lower;
+  if (!held_->bounds.end.empty()) options.iterate_upper_bound = &held_->upper;
+  options.prefix_same_as_start = held_->bounds.within_prefix;
+  options.total_order_seek = !held_->bounds.within_prefix;
+  options.fill_cache = held_->bounds.fill_cache;
+  iterator_.reset(view.store_->db().NewIterator(options, view.store_->family(family)));
+}
+
+Status StoreView::Scan::status() const {
+  return from_rocks(iterator_->status(), "reading the store");
+}
+
+}  // namespace parley

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_manager.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "base/result.hpp"
+#include "storage/log/mark.hpp"
+
+/// RocksDB as this project uses it. Included by the files of the local journal only.
+namespace parley {
+
+enum class Family : uint8_t { meta = 0, state = 1, messages = 2, index = 3 };
+inline constexpr size_t k_families = 4;
+inline constexpr std::array<Family, k_families> k_all_families{Family::meta, Family::state,
+                                                               Family::messages, Family::index};
+
+struct RocksOptions {
+  std::string directory;
+  size_t memory_bytes = 96U << 20;  ///< of blocks and memtables together
+  /// Off only where stored bytes must be legible on disk: tests of erasure.
+  bool compress = true;
+};
+
+/// A status of RocksDB in this project's terms, with what to do.
+Status from_rocks(const rocksdb::Status& status, std::string_view doing);
+
+inline rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+inline std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+/// An open RocksDB: its four column families, its options, its snapshots.
+///
+/// Owned by a local journal, or by an offline verification. Any thread.
+/// Invariants: never writes a log of its own; all families are flushed together.
+/// Not its job: keys (keys.hpp), values (codec.hpp), when to flush.
+class RocksStore {
+ public:
+  static Result<std::unique_ptr<RocksStore>> open(const RocksOptions& options);
+  /// Changes nothing on disk. FAILED_PRECONDITION where there is no store.
+  static Result<std::unique_ptr<RocksStore>> open_read_only(const RocksOptions& options);
+  ~RocksStore();
+  RocksStore(const RocksStore&) = delete;
+  RocksStore& operator=(const RocksStore&) = delete;
+
+  rocksdb::DB& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* family(Family family) const {
+    return handles_[static_cast<size_t>(family)];
+  }
+
+  Status write(rocksdb::WriteBatch& batch) const;
+  /// Everything written before is on disk when it returns OK.
+  Status flush() const;
+  /// RocksDB flushes by itself when memtables take more; unbounded during recovery.
+  void bound_unflushed(size_t bytes) const;
+  /// Bytes that wait in memory to be flushed.
+  size_t unflushed_bytes() const;
+  /// The place in the log through which everything is in the store.
+  Result<log::Mark> applied() const;
+  static void put_applied(rocksdb::WriteBatch& batch, const RocksStore& store, log::Mark mark);
+  static std::string encode_mark(log::Mark mark);
+
+  rocksdb::SstFileManager& files() const { return *files_; }
+
+ private:
+  RocksStore() = default;
+
+  std::shared_ptr<rocksdb::WriteBufferManager> buffers_;
+  std::shared_ptr<rocksdb::SstFileManager> files_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+};
+
+/// What the store held at one moment: reads through it agree with each other.
+///
+/// On the stack of whoever reads. One thread at a time.
+class StoreView {
+ public:
+  explicit StoreView(const RocksStore& store)
+      : store_(&store), snapshot_(store.db().GetSnapshot()) {}
+  ~StoreView() { store_->db().ReleaseSnapshot(snapshot_); }
+  StoreView(const StoreView&) = delete;
+  StoreView& operator=(const StoreView&) = delete;
+
+  Result<std::optional<std::string>> get(Family family, std::string_view key) const;
+
+  /// Keys in [begin, end) of one prefix of the family (`within_prefix`), or of the whole family.
+  struct Bounds {
+    std::string begin;
+    std::string end;
+    bool within_prefix = false;
+    bool fill_cache = true;
+  };
+  /// An iterator and the bounds that it points into.
+  class Scan {
+   public:
+    Scan(const StoreView& view, Family family, Bounds bounds);
+    void seek(std::string_view key) { iterator_->Seek(slice(key)); }
+    void seek_last(std::string_view key) { iterator_->SeekForPrev(slice(key)); }
+    void next() { iterator_->Next(); }
+    void previous() { iterator_->Prev(); }
+    [[nodiscard]] bool valid() const { return iterator_->Valid(); }
+    [[nodiscard]] std::string_view key() const { return view(iterator_->key()); }
+    [[nodiscard]] std::string_view value() const { return view(iterator_->value()); }
+    /// To be asked when `valid` is false: the end, or damage.
+    [[nodiscard]] Status status() const;
+
+   private:
+    /// The iterator refers to these, so they stay where they are.
+    struct Held {
+      Bounds bounds;
+      rocksdb::Slice lower;
+      rocksdb::Slice upper;
+    };
+    std::unique_ptr<Held> held_;
+    std::unique_ptr<rocksdb::Iterator> iterator_;
+  };
+  [[nodiscard]] Scan scan(Family family, Bounds bounds) const {
+    return Scan(*this, family, std::move(bounds));
+  }
+  const RocksStore& store() const { return *store_; }
+
+ private:
+  const RocksStore* store_;
+  const rocksdb::Snapshot* snapshot_;
+};
+
+}  // namespace parley

@@ -1,0 +1,17 @@
+parley_library(NAME codec
+  SRCS codec.cpp codec_events.cpp codec_parts.cpp codec_state.cpp codec_upcast.cpp
+  DEPS parley::conversation parley_storage_proto)
+
+# What every journal shares, and the one in memory: no RocksDB, no log.
+parley_library(NAME journal
+  SRCS effects.cpp memory_journal.cpp pages.cpp
+  DEPS parley::conversation)
+
+if(TARGET parley_log)
+  parley_library(NAME storage
+    SRCS applier.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
+         listing.cpp local_journal.cpp local_open.cpp local_reads.cpp offline.cpp rocks_store.cpp
+         round.cpp stored_conversation.cpp upkeep.cpp verification.cpp
+    DEPS parley::journal parley::codec parley::log RocksDB::rocksdb-shared
+         nlohmann_json::nlohmann_json PkgConfig::SPDLOG)
+endif()

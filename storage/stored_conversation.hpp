@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/effects.hpp"
+#include "storage/rocks_store.hpp"
+
+/// Reading conversations out of the local store, with every check that costs nothing: versions and
+/// sequences without gaps, and the end where the head says it is. Damage is DATA_LOSS.
+namespace parley {
+
+/// The head as it is stored. There is one exactly where the conversation exists.
+struct HeadRow {
+  Head head;
+  Version snapshot;  ///< of the snapshot that is stored, 0 if none
+  bool operator==(const HeadRow&) const = default;
+};
+std::string encode_head(const HeadRow& row);
+Result<HeadRow> decode_head(std::string_view bytes);
+
+/// The error of whatever touches a damaged conversation.
+Status damaged_conversation(const ConversationKey& key, std::string_view what);
+
+Result<std::optional<HeadRow>> read_head(const StoreView& view, const ConversationKey& key,
+                                         Shard shard);
+
+/// The state as stored, or as of a version up to the newest. `State{}` where nothing is stored.
+Result<State> read_stored_state(const StoreView& view, const ConversationKey& key, Shard shard,
+                                std::optional<Version> at = {});
+
+/// What was left when the present incarnation began, or what is left of the last one.
+Result<State> read_remains(const StoreView& view, const ConversationKey& key, Shard shard);
+
+Result<EventList> read_stored_events(const StoreView& view, const ConversationKey& key, Shard shard,
+                                     const Head& now, Version after, PageBounds bounds);
+
+Result<std::vector<Message>> read_stored_messages(const StoreView& view, const MessageRange& range,
+                                                  PageBounds bounds);
+
+}  // namespace parley

@@ -1,0 +1,236 @@
+#include "storage/upkeep.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "absl/time/clock.h"
+#include "base/log.hpp"
+#include "storage/keys.hpp"
+
+namespace parley {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto k_tick = std::chrono::seconds(1);
+constexpr auto k_ask_again_after = std::chrono::milliseconds(5);
+constexpr auto k_patience = std::chrono::seconds(30);
+/// A scrub that took long is not soon repeated: it rewrites what it touches.
+constexpr int k_rest_per_scrub = 10;
+constexpr size_t k_ranges_max = 64;
+
+}  // namespace
+
+Upkeep::Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskFloor& floor,
+               UpkeepOptions options)
+    : store_(store), applier_(applier), lane_(lane), floor_(floor), options_(options) {
+  flushed_at_ = purge_at_ = steady_clock::now();
+  scrub_wanted_ = true;  // one that was due when the process ended
+  thread_ = std::thread([this] { run(); });
+}
+
+void Upkeep::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Upkeep::after_round(bool erased) {
+  const bool full = store_.unflushed_bytes() >= options_.flush_bytes ||
+                    lane_.stats().closed_segments > options_.closed_segments_max;
+  if (!full && !erased) return;
+  {
+    const std::lock_guard lock(mutex_);
+    flush_wanted_ |= full;
+    scrub_wanted_ |= erased;
+  }
+  wake_.notify_all();
+}
+
+void Upkeep::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const auto now = steady_clock::now();
+    if (now >= purge_at_) {
+      purge_at_ = now + options_.purge_every;
+      applier_.add_purge({absl::ToUnixMicros(absl::Now())});
+    }
+    const bool old = now - flushed_at_ >= options_.flush_every;
+    const bool flush_due = flush_wanted_ || old;
+    const bool scrub_due = scrub_wanted_ && now >= scrub_not_before_;
+    if (!flush_due && !scrub_due) {
+      wake_.wait_for(lock, k_tick, [&] { return stopping_ || flush_wanted_; });
+      continue;
+    }
+    flush_wanted_ = false;
+    if (scrub_due) scrub_wanted_ = false;
+    lock.unlock();
+    if (flush_due) do_flush();
+    if (scrub_due) do_scrub();
+    lock.lock();
+  }
+}
+
+void Upkeep::do_flush() {
+  const Status status = flush();
+  if (!status.ok()) spdlog::error("flushing, to be tried again: {}", status.ToString());
+}
+
+void Upkeep::do_scrub() {
+  const auto begin = steady_clock::now();
+  const Status status = scrub();
+  const std::lock_guard lock(mutex_);
+  const auto took = steady_clock::now() - begin;
+  scrub_not_before_ = steady_clock::now() + std::max<steady_clock::duration>(
+                                                options_.scrub_every, took * k_rest_per_scrub);
+  if (status.ok() || stopping_) return;
+  scrub_wanted_ = true;
+  spdlog::warn("scrubbing erased content, to be tried again: {}", status.ToString());
+}
+
+/// RocksDB must never meet a full disk: it skips a compaction that could, and fails a flush in time.
+void Upkeep::bound_disk_use() {
+  const uint64_t reserve = floor_.floor_bytes() / 8;
+  const uint64_t free = floor_.free_bytes();
+  const uint64_t usable = free > reserve ? free - reserve : 1;
+  store_.files().SetMaxAllowedSpaceUsage(store_.files().GetTotalSize() + usable);
+}
+
+Status Upkeep::flush() {
+  const std::lock_guard lock(flush_mutex_);
+  bound_disk_use();
+  const log::Mark applied = applier_.applied();  // before the flush: it covers this
+  if (Status status = store_.flush(); !status.ok()) {
+    store_.db().Resume().PermitUncheckedError();
+    return status;
+  }
+  lane_.release(applied.frame);
+  flushes_.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard state(mutex_);
+  flushed_at_ = steady_clock::now();
+  return absl::OkStatus();
+}
+
+Result<Upkeep::Due> Upkeep::read_due() const {
+  Due due;
+  const StoreView view(store_);
+  auto scan = view.scan(Family::meta,
+                        {.begin = "S", .end = "T", .within_prefix = false, .fill_cache = false});
+  for (scan.seek("S"); scan.valid(); scan.next()) {
+    const auto key = keys::parse_scrub(scan.key());
+    if (!key || static_cast<size_t>(key->family) >= k_families) continue;
+    due.rows.emplace_back(scan.key());
+    due.ranges.push_back(
+        {static_cast<Family>(key->family), key->begin, std::string(scan.value())});
+  }
+  if (Status status = scan.status(); !status.ok()) return status;
+  due.ranges = coalesce(std::move(due.ranges));
+  return due;
+}
+
+std::vector<Upkeep::Range> Upkeep::coalesce(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+    return std::tie(a.family, a.begin) < std::tie(b.family, b.begin);
+  });
+  const bool many = ranges.size() > k_ranges_max;
+  std::vector<Range> merged;
+  for (Range& range : ranges) {
+    const bool joins = !merged.empty() && merged.back().family == range.family &&
+                       (many || range.begin <= merged.back().end);
+    if (joins) {
+      merged.back().end = std::max(merged.back().end, range.end);
+    } else {
+      merged.push_back(std::move(range));
+    }
+  }
+  return merged;
+}
+
+Status Upkeep::scrub() {
+  const std::lock_guard lock(scrub_mutex_);
+  if (Status status = applier_.wait_for_all(); !status.ok()) return status;
+  auto due = read_due();
+  if (!due.ok()) return due.status();
+  if (due->rows.empty()) return absl::OkStatus();
+  const uint64_t frame = applier_.applied().frame;
+  lane_.wipe(frame);
+  if (Status status = flush(); !status.ok()) return status;
+  if (Status status = wait_for_old_readers(store_.db().GetLatestSequenceNumber()); !status.ok()) {
+    return status;
+  }
+  for (const Range& range : due->ranges) {
+    if (Status status = compact(range); !status.ok()) return status;
+  }
+  rocksdb::WriteBatch done;
+  for (const std::string& row : due->rows) {
+    done.Delete(store_.family(Family::meta), row).PermitUncheckedError();
+  }
+  if (Status status = wait_for_old_files(); !status.ok()) return status;
+  if (Status status = wait_for_wiped_log(frame); !status.ok()) return status;
+  scrubs_.fetch_add(1, std::memory_order_relaxed);
+  return store_.write(done);
+}
+
+Status Upkeep::compact(const Range& range) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.allow_write_stall = true;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  const rocksdb::Slice begin = range.begin;
+  const rocksdb::Slice end = range.end;
+  return from_rocks(store_.db().CompactRange(options, store_.family(range.family), &begin, &end),
+                    "rewriting the store's files");
+}
+
+bool Upkeep::eventually(const std::function<bool()>& done) {
+  const auto until = steady_clock::now() + k_patience;
+  while (!done()) {
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, k_ask_again_after, [&] { return stopping_; })) return false;
+    if (steady_clock::now() > until) return false;
+  }
+  return true;
+}
+
+/// What an older snapshot still sees would survive the compaction.
+Status Upkeep::wait_for_old_readers(uint64_t sequence) {
+  const bool gone = eventually([&] {
+    uint64_t oldest = 0;
+    const bool known = store_.db().GetIntProperty(
+        rocksdb::DB::Properties::kOldestSnapshotSequence, &oldest);
+    return !known || oldest == 0 || oldest >= sequence;
+  });
+  if (gone) return absl::OkStatus();
+  return absl::UnavailableError("a verification or a backup still reads what was erased");
+}
+
+Status Upkeep::wait_for_old_files() {
+  namespace fs = std::filesystem;
+  const bool gone = eventually([&] {
+    store_.db().DisableFileDeletions().PermitUncheckedError();
+    store_.db().EnableFileDeletions(false).PermitUncheckedError();  // deletes what is due, here
+    std::vector<rocksdb::LiveFileMetaData> live;
+    store_.db().GetLiveFilesMetaData(&live);
+    std::set<std::string> names;
+    for (const auto& file : live) names.insert(file.relative_filename);
+    std::error_code error;
+    for (const auto& file : fs::directory_iterator(store_.db().GetName(), error)) {
+      const std::string name = file.path().filename();
+      if (name.ends_with(".sst") && !names.contains(name)) return false;
+    }
+    return !error;
+  });
+  if (gone) return absl::OkStatus();
+  return absl::UnavailableError("old files of the store are still in use");
+}
+
+Status Upkeep::wait_for_wiped_log(uint64_t frame) {
+  if (eventually([&] { return lane_.wiped_through() >= frame; })) return absl::OkStatus();
+  return absl::UnavailableError("the log still holds what was erased");
+}
+
+}  // namespace parley

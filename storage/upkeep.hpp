@@ -1,0 +1,95 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/applier.hpp"
+#include "storage/disk_floor.hpp"
+#include "storage/log/lane.hpp"
+#include "storage/rocks_store.hpp"
+
+namespace parley {
+
+struct UpkeepOptions {
+  size_t flush_bytes = 16U << 20;      ///< unflushed bytes that are worth a flush
+  uint64_t closed_segments_max = 2;    ///< of the log, before a flush lets go of them
+  std::chrono::seconds flush_every{300};
+  std::chrono::seconds scrub_every{10};
+  std::chrono::seconds purge_every{3600};
+};
+
+/// What keeps the store in order behind the answers: flushes and lets go of the log, scrubs what was
+/// erased out of every file, forgets what is left of deleted conversations.
+///
+/// Owned by a local journal; has one thread. Any thread may call.
+/// Invariants: the log lets go of a frame only after the flush that covers it.
+/// Not its job: writing conversations.
+class Upkeep {
+ public:
+  Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskFloor& floor,
+         UpkeepOptions options);
+  ~Upkeep() { stop(); }
+
+  /// After each round, on the applier's thread: never waits.
+  void after_round(bool erased);
+  /// Everything committed before is in the store's files when it returns OK, and the log let go of it.
+  Status flush();
+  /// No file of the store or the log holds erased content any more when it returns OK.
+  Status scrub();
+  void stop();
+
+  [[nodiscard]] uint64_t flushes() const { return flushes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t scrubs() const { return scrubs_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Range {
+    Family family;
+    std::string begin;
+    std::string end;
+  };
+  struct Due {
+    std::vector<std::string> rows;  ///< of `meta`, to be removed once it is done
+    std::vector<Range> ranges;
+  };
+
+  void run();
+  void do_flush();
+  void do_scrub();
+  void bound_disk_use();
+  Result<Due> read_due() const;
+  static std::vector<Range> coalesce(std::vector<Range> ranges);
+  Status compact(const Range& range);
+  Status wait_for_old_readers(uint64_t sequence);
+  Status wait_for_old_files();
+  Status wait_for_wiped_log(uint64_t frame);
+  /// Asks again every few milliseconds; false when it never became true or this is stopping.
+  bool eventually(const std::function<bool()>& done);
+
+  const RocksStore& store_;
+  Applier& applier_;
+  log::Lane& lane_;
+  DiskFloor& floor_;
+  const UpkeepOptions options_;
+  std::mutex flush_mutex_;  ///< one flush at a time
+  std::mutex scrub_mutex_;  ///< one scrub at a time; taken before flush_mutex_
+  std::atomic<uint64_t> flushes_{0};
+  std::atomic<uint64_t> scrubs_{0};
+
+  std::mutex mutex_;  ///< guards all below
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  bool flush_wanted_ = false;
+  bool scrub_wanted_ = false;
+  std::chrono::steady_clock::time_point flushed_at_;
+  std::chrono::steady_clock::time_point scrub_not_before_;
+  std::chrono::steady_clock::time_point purge_at_;
+  std::thread thread_;
+};
+
+}  // namespace parley

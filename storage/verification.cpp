@@ -1,0 +1,272 @@
+#include "storage/verification.hpp"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "conversation/evolve.hpp"
+#include "conversation/invariants.hpp"
+#include "storage/codec.hpp"
+#include "storage/keys.hpp"
+#include "storage/round.hpp"
+
+namespace parley {
+namespace {
+
+constexpr uint64_t k_tell_every = 1000;
+constexpr size_t k_problems_max = 10'000;
+
+StoreView::Bounds whole_family() {
+  return {.begin = {}, .end = {}, .within_prefix = false, .fill_cache = false};
+}
+
+std::string name_of(const ConversationKey& key) {
+  return absl::StrCat("conversation ", key.thread, " of tenant ", key.tenant);
+}
+
+Sequence highest_shared(const Lineage& lineage) {
+  Sequence highest;
+  for (const auto& child : lineage.children) highest = std::max(highest, child.at);
+  return highest;
+}
+
+}  // namespace
+
+Verification::Verification(const StoreView& view, uint32_t shard_count, Progress progress)
+    : view_(view), shard_count_(shard_count), progress_(std::move(progress)) {}
+
+void Verification::add_problem(std::string where, std::string what) {
+  if (report_.problems.size() >= k_problems_max) return;
+  report_.problems.push_back({std::move(where), std::move(what)});
+}
+
+void Verification::wrong(Subject& subject, std::string what) {
+  if (subject.fits) add_problem(name_of(subject.key), std::move(what));
+  subject.fits = false;  // what follows from the first is not told
+}
+
+Result<VerifyReport> Verification::run() {
+  check_blocks();
+  if (Status status = check_conversations(); !status.ok() && !absl::IsDataLoss(status)) {
+    return status;
+  }
+  if (Status status = check_no_strays(); !status.ok() && !absl::IsDataLoss(status)) return status;
+  report_.done = true;
+  if (progress_) progress_(report_);
+  return std::move(report_);
+}
+
+void Verification::check_blocks() {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  const auto status = view_.store().db().VerifyChecksum(options);
+  if (!status.ok()) add_problem(view_.store().db().GetName(), status.ToString());
+  std::vector<rocksdb::LiveFileMetaData> files;
+  view_.store().db().GetLiveFilesMetaData(&files);
+  for (const auto& file : files) report_.bytes += file.size;
+  if (progress_) progress_(report_);
+}
+
+Status Verification::check_conversations() {
+  Subject subject;
+  auto scan = view_.scan(Family::state, whole_family());
+  for (scan.seek(""); scan.valid(); scan.next()) {
+    const std::string_view key = scan.key();
+    const bool same = !subject.prefix.empty() && key.starts_with(subject.prefix);
+    if (!same) {
+      if (Status status = finish(subject); !status.ok()) return status;
+      begin(key, subject);
+    }
+    if (!subject.prefix.empty()) take(key, scan.value(), subject);
+  }
+  if (Status status = scan.status(); !status.ok()) {
+    add_problem("the store's conversations", std::string(status.message()));
+    return status;
+  }
+  return finish(subject);
+}
+
+void Verification::begin(std::string_view key, Subject& subject) {
+  subject = Subject{};
+  const auto parsed = keys::parse_state(key);
+  if (!parsed) return add_problem("the store's conversations", "a key that cannot be read");
+  subject.prefix = key.substr(0, parsed->prefix_size);
+  subject.shard = parsed->shard;
+  subject.key = parsed->key;
+  if (shard_of(key_hash(subject.key), shard_count_) != subject.shard) {
+    wrong(subject, "it lies in another shard than its name says");
+  }
+}
+
+void Verification::take(std::string_view key, std::string_view value, Subject& subject) {
+  const auto parsed = keys::parse_state(key);
+  if (!parsed) return wrong(subject, "a key that cannot be read");
+  if (parsed->part == keys::Part::event) return take_event(parsed->version, value, subject);
+  if (parsed->part == keys::Part::head) {
+    auto head = decode_head(value);
+    if (!head.ok()) return wrong(subject, std::string(head.status().message()));
+    subject.has_head = true;
+    subject.head = *head;
+    return;
+  }
+  auto state = decode_state(value);
+  if (!state.ok()) return wrong(subject, std::string(state.status().message()));
+  if (parsed->part == keys::Part::snapshot) {
+    subject.snapshot = *std::move(state);
+  } else {
+    subject.state = *std::move(state);
+  }
+}
+
+void Verification::take_event(Version version, std::string_view value, Subject& subject) {
+  if (!subject.fits) return;
+  if (version != subject.state.version.next()) {
+    return wrong(subject, absl::StrCat("version ", version.value, " follows on ",
+                                       subject.state.version.value));
+  }
+  const auto event = decode_event(value);
+  if (!event.ok()) return wrong(subject, std::string(event.status().message()));
+  subject.state = evolve(std::move(subject.state), *event);
+  if (event->version != version || subject.state.version != version) {
+    return wrong(subject, absl::StrCat("the event under version ", version.value, " is another"));
+  }
+  if (subject.snapshot && subject.snapshot->version == version &&
+      *subject.snapshot != subject.state) {
+    wrong(subject, "its snapshot is not what its events make");
+  }
+}
+
+Status Verification::finish(Subject& subject) {
+  if (subject.prefix.empty()) return absl::OkStatus();
+  ++report_.conversations;
+  tell_now_and_then();
+  const auto marked = view_.get(Family::meta, keys::damaged(key_hash(subject.key)));
+  if (!marked.ok()) return marked.status();
+  if (*marked) wrong(subject, "records of it in the log were damaged");
+  if (subject.fits && subject.has_head != subject.state.exists) wrong(subject, "its end is missing");
+  if (subject.fits && subject.has_head &&
+      (subject.head.head != head_of(subject.state) ||
+       subject.head.snapshot != (subject.snapshot ? subject.snapshot->version : Version{}))) {
+    wrong(subject, absl::StrCat("it ends at version ", subject.state.version.value, " instead of ",
+                                subject.head.head.version.value));
+  }
+  if (auto broken = check_state(subject.state); subject.fits && broken) wrong(subject, *broken);
+  if (!subject.fits) return absl::OkStatus();
+  if (Status status = check_index(subject); !status.ok()) return status;
+  if (subject.state.exists) {
+    Status status = check_lineage(subject, subject.state.current, subject.state.last_sequence);
+    if (!status.ok()) return status;
+  }
+  for (const Lineage& lineage : subject.state.former) {
+    if (Status status = check_lineage(subject, lineage, highest_shared(lineage)); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+Status Verification::check_index(const Subject& subject) {
+  std::vector<std::string> rows;
+  if (const auto row = index_row(subject.state)) rows = index_keys(subject.shard, subject.key, *row);
+  if (!subject.state.pending_releases.empty()) {
+    rows.push_back(keys::unfinished(subject.shard, subject.key));
+  }
+  expected_rows_ += rows.size();
+  for (const std::string& row : rows) {
+    const auto value = view_.get(Family::index, row);
+    if (!value.ok()) return value.status();
+    if (!*value) add_problem(name_of(subject.key), "a row of the index is missing");
+  }
+  return absl::OkStatus();
+}
+
+/// Its own messages one by one; of what it shares, that the last of each part is there.
+Status Verification::check_lineage(const Subject& subject, const Lineage& lineage, Sequence last) {
+  for (const HistorySpan& span : lineage.past) {
+    const auto shared =
+        view_.get(Family::messages, keys::message(span.shard, span.history, span.last));
+    if (!shared.ok()) return shared.status();
+    if (!*shared) {
+      add_problem(name_of(subject.key),
+                  absl::StrCat("message ", span.last.value, ", which it shares, is missing"));
+    }
+  }
+  const Sequence first{lineage.shared_through().value + 1};
+  if (last < first) return absl::OkStatus();
+  auto scan = view_.scan(Family::messages,
+                         {.begin = keys::message(subject.shard, lineage.history, first),
+                          .end = keys::message(subject.shard, lineage.history, {last.value + 1}),
+                          .within_prefix = false,
+                          .fill_cache = false});
+  Sequence next = first;
+  WallTime time{INT64_MIN};
+  for (scan.seek(keys::message(subject.shard, lineage.history, first)); scan.valid(); scan.next()) {
+    const auto key = keys::parse_message(scan.key());
+    if (!key || key->sequence != next) break;
+    const auto message = decode_message(scan.value(), key->sequence);
+    if (!message.ok() || message->create_time < time) {
+      add_problem(name_of(subject.key),
+                  absl::StrCat("message ", next.value, " cannot be read or is out of order"));
+    } else {
+      time = message->create_time;
+    }
+    ++report_.messages;
+    ++expected_messages_;
+    ++next.value;
+  }
+  if (Status status = scan.status(); !status.ok()) {
+    add_problem(name_of(subject.key), std::string(status.message()));
+  } else if (next.value != last.value + 1) {
+    add_problem(name_of(subject.key), absl::StrCat("message ", next.value, " is missing"));
+  }
+  return absl::OkStatus();
+}
+
+/// Nothing is stored that belongs to nobody. Only the numbers are compared unless they differ.
+Status Verification::check_no_strays() {
+  uint64_t messages = 0;
+  auto scan = view_.scan(Family::messages, whole_family());
+  for (scan.seek(""); scan.valid(); scan.next()) ++messages;
+  if (Status status = scan.status(); !status.ok()) return status;
+  if (report_.problems.empty() && messages != expected_messages_) {
+    add_problem("the store's messages",
+                absl::StrCat(messages - expected_messages_, " messages belong to no conversation"));
+  }
+  uint64_t rows = 0;
+  auto index = view_.scan(Family::index, whole_family());
+  for (index.seek(""); index.valid(); index.next()) {
+    if (!keys::parse_expiry(index.key())) ++rows;
+  }
+  if (Status status = index.status(); !status.ok()) return status;
+  return report_.problems.empty() && rows != expected_rows_ ? check_stray_rows() : absl::OkStatus();
+}
+
+Status Verification::check_stray_rows() {
+  auto scan = view_.scan(Family::index, whole_family());
+  for (scan.seek(""); scan.valid(); scan.next()) {
+    if (keys::parse_expiry(scan.key())) continue;
+    const auto row = keys::parse_index(scan.key());
+    const auto unfinished = keys::parse_unfinished(scan.key());
+    if (!row && !unfinished) {
+      add_problem("the index", "a row that cannot be read");
+      continue;
+    }
+    const ConversationKey key = row ? ConversationKey{row->tenant, row->rank.thread} : unfinished->key;
+    const Shard shard = shard_of(key_hash(key), shard_count_);
+    auto state = read_stored_state(view_, key, shard);
+    if (!state.ok()) continue;  // told already
+    const auto shown = index_row(*state);
+    bool belongs = unfinished && !state->pending_releases.empty();
+    if (row && shown) {
+      const auto expected = index_keys(shard, key, *shown);
+      belongs = std::find(expected.begin(), expected.end(), scan.key()) != expected.end();
+    }
+    if (!belongs) add_problem(name_of(key), "a row of the index that should be gone");
+  }
+  return scan.status();
+}
+
+void Verification::tell_now_and_then() {
+  if (progress_ && report_.conversations % k_tell_every == 0) progress_(report_);
+}
+
+}  // namespace parley

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "storage/offline.hpp"
+#include "storage/stored_conversation.hpp"
+
+namespace parley {
+
+/// Reads and checks everything in a store: every block's checksum, every conversation's events against its
+/// snapshot and head, every message of every history, every index row both ways.
+///
+/// On the stack of whoever verifies; reads one view. What it keeps does not grow with the store.
+/// Not its job: the log.
+class Verification {
+ public:
+  using Progress = std::function<void(const VerifyReport&)>;
+  Verification(const StoreView& view, uint32_t shard_count, Progress progress);
+  /// What was found in the log or elsewhere comes first.
+  void add_problem(std::string where, std::string what);
+  Result<VerifyReport> run();
+
+ private:
+  /// One conversation as its keys are met, in their order.
+  struct Subject {
+    std::string prefix;
+    Shard shard;
+    ConversationKey key;
+    State state;
+    bool fits = true;  ///< nothing wrong so far
+    bool has_head = false;
+    std::optional<State> snapshot;
+    HeadRow head;
+  };
+
+  void check_blocks();
+  Status check_conversations();
+  void begin(std::string_view key, Subject& subject);
+  void take(std::string_view key, std::string_view value, Subject& subject);
+  void take_event(Version version, std::string_view value, Subject& subject);
+  void wrong(Subject& subject, std::string what);
+  Status finish(Subject& subject);
+  Status check_index(const Subject& subject);
+  Status check_lineage(const Subject& subject, const Lineage& lineage, Sequence last);
+  Status check_no_strays();
+  Status check_stray_rows();
+  void tell_now_and_then();
+
+  const StoreView& view_;
+  const uint32_t shard_count_;
+  const Progress progress_;
+  VerifyReport report_;
+  uint64_t expected_rows_ = 0;
+  uint64_t expected_messages_ = 0;
+};
+
+}  // namespace parley

@@ -1,0 +1,101 @@
+#include "conversation/dedup.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/builders.hpp"
+
+namespace parley {
+namespace {
+
+using build::id;
+
+constexpr WallTime k_never_too_old{INT64_MIN};
+
+DedupEntry entry(uint64_t number, int64_t micros = 0) {
+  return {id(number), number, {.version = {number}, .time = {micros}}};
+}
+
+TEST(DedupWindow, FindsWhatItRemembers) {
+  DedupWindow window;
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.find(id(1)), nullptr);
+  window.remember(entry(1), 10, k_never_too_old);
+  ASSERT_NE(window.find(id(1)), nullptr);
+  EXPECT_EQ(window.find(id(1))->receipt.version, Version{1});
+  EXPECT_EQ(window.find(id(2)), nullptr);
+}
+
+// Crosses the change from scanning to an index, and compaction, at several bounds.
+TEST(DedupWindow, KeepsExactlyTheNewestOfEveryBound) {
+  for (const uint64_t bound : {1U, 2U, 23U, 24U, 25U, 60U, 200U}) {
+    DedupWindow window;
+    for (uint64_t i = 1; i <= 500; ++i) {
+      window.remember(entry(i), bound, k_never_too_old);
+      ASSERT_EQ(window.size(), std::min(i, bound));
+      ASSERT_NE(window.find(id(i)), nullptr);
+      const uint64_t oldest = i - window.size() + 1;
+      ASSERT_NE(window.find(id(oldest)), nullptr) << bound << " " << i;
+      ASSERT_EQ(window.find(id(oldest - 1)), nullptr) << bound << " " << i;
+      ASSERT_EQ(window.at(0).request, id(oldest));
+    }
+  }
+}
+
+TEST(DedupWindow, ForgetsWhatIsTooOld) {
+  DedupWindow window;
+  for (uint64_t i = 1; i <= 40; ++i) window.remember(entry(i, static_cast<int64_t>(i)), 100, {0});
+  window.remember(entry(41, 41), 100, WallTime{30});
+  EXPECT_EQ(window.find(id(29)), nullptr);
+  EXPECT_NE(window.find(id(30)), nullptr);
+  EXPECT_EQ(window.size(), 12U);
+}
+
+TEST(DedupWindow, FindsTheNewerOfTwoEntriesOfOneRequest) {
+  for (const uint64_t others : {0U, 30U}) {
+    DedupWindow window;
+    window.remember({id(7), 1, {.version = {1}}}, 1000, k_never_too_old);
+    for (uint64_t i = 100; i < 100 + others; ++i) window.remember(entry(i), 1000, k_never_too_old);
+    window.remember({id(7), 2, {.version = {2}}}, 1000, k_never_too_old);
+    ASSERT_EQ(window.find(id(7))->digest, 2U);
+    // The older one leaves the window, the newer one stays.
+    window.trim(window.size() - 1);
+    ASSERT_NE(window.find(id(7)), nullptr);
+    EXPECT_EQ(window.find(id(7))->digest, 2U);
+  }
+}
+
+TEST(DedupWindow, TrimsTheOldestButNeverTheNewest) {
+  DedupWindow window;
+  for (uint64_t i = 1; i <= 50; ++i) window.remember(entry(i), 100, k_never_too_old);
+  window.trim(3);
+  EXPECT_EQ(window.size(), 3U);
+  EXPECT_EQ(window.find(id(47)), nullptr);
+  EXPECT_NE(window.find(id(48)), nullptr);
+  window.trim(0);
+  EXPECT_EQ(window.size(), 1U);
+  EXPECT_NE(window.find(id(50)), nullptr);
+}
+
+TEST(DedupWindow, IsEqualByContentNotByHowItCameAbout) {
+  DedupWindow lived;
+  DedupWindow loaded;
+  for (uint64_t i = 1; i <= 100; ++i) lived.remember(entry(i), 30, k_never_too_old);
+  for (uint64_t i = 71; i <= 100; ++i) loaded.remember(entry(i), 30, k_never_too_old);
+  EXPECT_EQ(lived, loaded);
+  loaded.remember(entry(101), 30, k_never_too_old);
+  EXPECT_FALSE(lived == loaded);
+}
+
+TEST(DedupWindow, DoesNotGrowBeyondItsBound) {
+  DedupWindow window;
+  for (uint64_t i = 1; i <= 1000; ++i) window.remember(entry(i), 100, k_never_too_old);
+  const size_t bytes = window.memory_bytes();
+  for (uint64_t i = 1001; i <= 20'000; ++i) window.remember(entry(i), 100, k_never_too_old);
+  EXPECT_LE(window.memory_bytes(), bytes * 2);
+  window.clear();
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.find(id(20'000)), nullptr);
+}
+
+}  // namespace
+}  // namespace parley

@@ -1,0 +1,50 @@
+#include "tests/storage/journal_under_test.hpp"
+
+#include "storage/local_journal.hpp"
+#include "storage/memory_journal.hpp"
+#include "tests/storage/temporary_directory.hpp"
+
+namespace parley::test {
+namespace {
+
+struct InMemory final : JournalUnderTest {};
+
+struct OnDisk final : JournalUnderTest {
+  ~OnDisk() override { journal.reset(); }  // before its directory goes
+  TemporaryDirectory directory;
+};
+
+std::unique_ptr<JournalUnderTest> in_memory(bool worker_thread) {
+  auto opened = std::make_unique<InMemory>();
+  opened->journal = std::make_unique<MemoryJournal>(
+      MemoryOptions{.shard_count = Driver::k_shards, .worker_thread = worker_thread});
+  return opened;
+}
+
+std::unique_ptr<JournalUnderTest> on_disk() {
+  auto opened = std::make_unique<OnDisk>();
+  auto journal = LocalJournal::open({.data_dir = opened->directory.path() + "/data",
+                                     .shard_count = Driver::k_shards,
+                                     .memory_bytes = 16U << 20,
+                                     .log_segment_bytes = 1U << 20,
+                                     .disk_floor_bytes = 0});
+  EXPECT_TRUE(journal.ok()) << journal.status();
+  if (journal.ok()) opened->journal = *std::move(journal);
+  return opened;
+}
+
+}  // namespace
+
+std::unique_ptr<JournalUnderTest> open_journal(JournalKind kind) {
+  switch (kind) {
+    case JournalKind::memory:
+      return in_memory(false);
+    case JournalKind::memory_with_worker:
+      return in_memory(true);
+    case JournalKind::local:
+      return on_disk();
+  }
+  return nullptr;
+}
+
+}  // namespace parley::test

@@ -1,0 +1,10 @@
+parley_test(NAME codec_test SRCS codec_test.cpp codec_damage_test.cpp codec_golden_test.cpp
+  LABEL unit DEPS parley::codec)
+
+if(TARGET parley_storage)
+  parley_test(NAME storage_keys_test SRCS keys_test.cpp LABEL unit DEPS parley::storage)
+  parley_test(NAME journal_contract_test SRCS journal_contract_test.cpp journal_under_test.cpp
+    LABEL unit DEPS parley::storage)
+  parley_test(NAME local_journal_test SRCS local_journal_test.cpp local_damage_test.cpp
+    local_erasure_test.cpp local_backup_test.cpp LABEL unit DEPS parley::storage)
+endif()
