@@ -135,7 +135,7 @@ void AdminService::locate(Call<v1::LocateConversationRequest>* rpc) {
     if (done.receipt() == nullptr) return rpc->finish_error(done.error());
     rpc->finish_message(response);
   };
-  node_.registry.dispatch(new LambdaCall(address, Read{}, on_done));
+  node_.registry.dispatch(new LambdaCall(node_, address, Read{}, on_done));
 }
 
 void AdminService::create_backup(Call<v1::CreateBackupRequest>* rpc) {

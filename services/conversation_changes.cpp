@@ -40,7 +40,7 @@ class ShowingChange {
         finish(receipt, std::move(then));
       });
     };
-    node.registry.dispatch(new LambdaCall(std::move(address),
+    node.registry.dispatch(new LambdaCall(node, std::move(address),
                                           Mutate{std::move(asked.command), asked.meta, true},
                                           std::move(on_done), std::move(on_render),
                                           [rpc] { return rpc->expired(); }));
@@ -72,7 +72,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
   void ask(const Address& whom, Call::Kind what, Step next, LambdaCall::OnRender on_render = {}) {
     auto on_done = [self = shared_from_this(), next](const Done& done) { ((*self).*next)(done); };
     node_.registry.dispatch(
-        new LambdaCall(whom, std::move(what), std::move(on_done), std::move(on_render)));
+        new LambdaCall(node_, whom, std::move(what), std::move(on_done), std::move(on_render)));
   }
 
   void on_noted(const Done& done) {
@@ -185,7 +185,7 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
       rpc->finish_message(response);
     });
   };
-  node_.registry.dispatch(new LambdaCall(address, Mutate{std::move(deletion.command), deletion.meta},
+  node_.registry.dispatch(new LambdaCall(node_, address, Mutate{std::move(deletion.command), deletion.meta},
                                          on_done, {}, [rpc] { return rpc->expired(); }));
 }
 
@@ -204,7 +204,7 @@ void ConversationService::record_usage(Call<v1::RecordUsageRequest>* rpc) {
     response.set_version(static_cast<int64_t>(done.receipt()->version.value));
     rpc->finish_message(response);
   };
-  node_.registry.dispatch(new LambdaCall(node_.address(rpc->tenant, rpc->request.thread_id()),
+  node_.registry.dispatch(new LambdaCall(node_, node_.address(rpc->tenant, rpc->request.thread_id()),
                                          Mutate{std::move(recording.command), recording.meta},
                                          on_done, {}, [rpc] { return rpc->expired(); }));
 }

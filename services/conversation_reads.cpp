@@ -48,8 +48,7 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
       }
       if (--left_ == 0) finish();
     };
-    node_.registry.dispatch(new LambdaCall(
-        node_.address(rpc_->tenant, rpc_->request.thread_ids(i)), Read{}, on_done, on_render));
+    node_.registry.dispatch(new LambdaCall(node_, node_.address(rpc_->tenant, rpc_->request.thread_ids(i)), Read{}, on_done, on_render));
   }
 
   void finish() {
@@ -179,7 +178,7 @@ void ConversationService::get_usage(Call<v1::GetUsageRequest>* rpc) {
     });
   };
   node_.registry.dispatch(
-      new LambdaCall(address, Read{wanted.min_version}, on_done, on_render));
+      new LambdaCall(node_, address, Read{wanted.min_version}, on_done, on_render));
 }
 
 }  // namespace parley

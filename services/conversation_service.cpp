@@ -36,7 +36,7 @@ class AppendCall final : public Call {
     } else if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
       rpc_->finish_error(error_of(*refusal, to.key));
     } else {
-      rpc_->finish_error(error_of(std::get<Failure>(outcome), to.key));
+      rpc_->finish_error(node_.explain(std::get<Failure>(outcome), to.key));
     }
     delete this;
   }
@@ -77,7 +77,7 @@ class WindowCall final : public Call {
     if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
       rpc_->finish_error(error_of(*refusal, to.key));
     } else if (const auto* failure = std::get_if<Failure>(&outcome)) {
-      rpc_->finish_error(error_of(*failure, to.key));
+      rpc_->finish_error(node_.explain(*failure, to.key));
     } else if (bytes_) {
       rpc_->finish(*std::move(bytes_));
     } else {
@@ -146,6 +146,8 @@ std::map<std::string, int64_t> ConversationService::call_counts() const {
 void ConversationService::append(Call<v1::AppendMessagesRequest>* rpc) {
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
+  // Refused before the conversation is touched: it would lose what it holds in memory.
+  if (node_.store.disk_full()) return rpc->finish_error(make_error(ErrorId::disk_full));
   node_.appended_messages += rpc->request.messages_size();
   node_.registry.dispatch(new AppendCall(node_, rpc, std::get<Asked>(std::move(asked))));
 }

@@ -209,7 +209,7 @@ ErrorMetadata metadata_of(const ConversationKey& key) {
 }
 
 std::string_view code_name(absl::StatusCode code) {
-  static const std::map<absl::StatusCode, std::string> names = [] {
+  static const std::map<absl::StatusCode, std::string> k_names = [] {
     std::map<absl::StatusCode, std::string> all;
     for (int i = 0; i <= 16; ++i) {
       const auto value = static_cast<absl::StatusCode>(i);
@@ -217,7 +217,7 @@ std::string_view code_name(absl::StatusCode code) {
     }
     return all;
   }();
-  return names.at(code);
+  return k_names.at(code);
 }
 
 }  // namespace
@@ -228,13 +228,11 @@ const ErrorRow& error_row(ErrorId id) { return k_rows[static_cast<size_t>(id)]; 
 
 ApiError make_error(ErrorId id, ErrorMetadata metadata) {
   const ErrorRow& row = error_row(id);
-  ApiError error{.code = row.code,
-                 .reason = std::string(row.reason),
-                 .message = filled(row.advice, metadata),
-                 .metadata = std::move(metadata),
-                 .violations = {},
-                 .retry_after_ms = std::nullopt,
-                 .quota_subject = {}};
+  ApiError error;
+  error.code = row.code;
+  error.reason = row.reason;
+  error.message = filled(row.advice, metadata);
+  error.metadata = std::move(metadata);
   if (row.retry_after_ms > 0) error.retry_after_ms = row.retry_after_ms;
   if (row.quota) {
     const auto thread = error.metadata.find("thread_id");

@@ -27,8 +27,7 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       self->there_ = state.last_sequence;
     };
     auto done = [self = shared_from_this()](const Done& answer) { self->on_created(answer); };
-    node_.registry.dispatch(new LambdaCall(
-        address_, Mutate{std::move(creation.asked.command), creation.asked.meta, true}, done, shown));
+    node_.registry.dispatch(new LambdaCall(node_, address_, Mutate{std::move(creation.asked.command), creation.asked.meta, true}, done, shown));
   }
 
   void refuse(const ApiError& error) {
@@ -62,7 +61,7 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       if (read.receipt() == nullptr) return self->refuse(read.error());
       self->append_missing();
     };
-    node_.registry.dispatch(new LambdaCall(address_, Read{}, done, shown));
+    node_.registry.dispatch(new LambdaCall(node_, address_, Read{}, done, shown));
   }
 
   void append_missing() {
@@ -85,8 +84,7 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       auto done = [self = shared_from_this(), count = piece->count](const Done& answer) {
         self->on_appended(answer, count);
       };
-      node_.registry.dispatch(new LambdaCall(
-          address_, Mutate{std::move(piece->asked.command), piece->asked.meta}, done));
+      node_.registry.dispatch(new LambdaCall(node_, address_, Mutate{std::move(piece->asked.command), piece->asked.meta}, done));
     }
   }
 

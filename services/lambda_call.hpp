@@ -5,6 +5,7 @@
 
 #include "actors/call.hpp"
 #include "services/error_table.hpp"
+#include "services/node.hpp"
 
 namespace parley {
 
@@ -28,9 +29,10 @@ class LambdaCall final : public Call {
   using OnDone = std::function<void(Done)>;
   using IsExpired = std::function<bool()>;
 
-  LambdaCall(Address address, Kind kind, OnDone on_done, OnRender on_render = {},
+  LambdaCall(const Node& node, Address address, Kind kind, OnDone on_done, OnRender on_render = {},
              IsExpired is_expired = {})
-      : on_done_(std::move(on_done)),
+      : node_(node),
+        on_done_(std::move(on_done)),
         on_render_(std::move(on_render)),
         is_expired_(std::move(is_expired)) {
     to = std::move(address);
@@ -53,7 +55,7 @@ class LambdaCall final : public Call {
       done.refused_for = refusal->reason;
       done.result = error_of(*refusal, to.key);
     } else {
-      done.result = error_of(std::get<Failure>(outcome), to.key);
+      done.result = node_.explain(std::get<Failure>(outcome), to.key);
     }
     end(std::move(done));
   }
@@ -68,6 +70,7 @@ class LambdaCall final : public Call {
     on_done(std::move(done));
   }
 
+  const Node& node_;
   OnDone on_done_;
   OnRender on_render_;
   IsExpired is_expired_;

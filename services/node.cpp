@@ -1,8 +1,15 @@
 #include "services/node.hpp"
 
+#include <utility>
+
 #include <caf/event_based_actor.hpp>
 
 namespace parley {
+
+ApiError Node::explain(Failure failure, const ConversationKey& key) const {
+  if (failure == Failure::not_written && store.disk_full()) return make_error(ErrorId::disk_full);
+  return error_of(failure, key);
+}
 
 void Node::note_replay(grpc::ServerContext& context, bool replayed) {
   if (!replayed) return;

@@ -2,15 +2,14 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <string>
-#include <utility>
 
 #include <caf/actor_system.hpp>
 #include <grpcpp/server_context.h>
 
 #include "actors/registry.hpp"
 #include "services/config.hpp"
+#include "services/error_table.hpp"
 #include "storage/local_journal.hpp"
 
 namespace parley {
@@ -44,6 +43,9 @@ class Node {
   [[nodiscard]] Address address(const std::string& tenant, const std::string& thread) const {
     return Address::of({tenant, thread}, environment.shard_count);
   }
+
+  /// What a caller is told of a failure; a write that was refused for want of disk space says so.
+  [[nodiscard]] ApiError explain(Failure failure, const ConversationKey& key) const;
 
   /// Counts an answer that repeats an earlier one, and says so in the trailing metadata.
   void note_replay(grpc::ServerContext& context, bool replayed);

@@ -15,6 +15,8 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "base/log.hpp"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
@@ -27,7 +29,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto k_sweep_interval = milliseconds(1000);
+constexpr absl::Duration k_sweep_interval = absl::Seconds(1);
 /// Requests may be a little larger than messages in them: the limits answer with their own words.
 constexpr size_t k_request_slack_bytes = 1U << 20;
 constexpr int k_max_metadata_bytes = 16 << 10;
@@ -109,7 +111,7 @@ class RunningServer final : public Server {
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 
-  std::atomic<bool> house_closed_{false};
+  absl::Notification house_closed_;
   std::thread housekeeper_;
   bool stopped_ = false;
 };
@@ -175,6 +177,9 @@ Status RunningServer::listen() {
     if (config_.echo) echo_->serve(*queue);
     queue->start(number_or(config_.threads, 1));
   }
+  for (const char* service : {"parley.v1.ConversationService", "parley.v1.AdminService"}) {
+    server_->GetHealthCheckService()->SetServingStatus(service, true);
+  }
   return absl::OkStatus();
 }
 
@@ -189,10 +194,7 @@ void RunningServer::finish_releases() {
 }
 
 void RunningServer::keep_house() {
-  while (!house_closed_) {
-    std::this_thread::sleep_for(k_sweep_interval);
-    registry_->sweep();
-  }
+  while (!house_closed_.WaitForNotificationWithTimeout(k_sweep_interval)) registry_->sweep();
 }
 
 void RunningServer::drain_and_stop() {
@@ -204,7 +206,7 @@ void RunningServer::drain_and_stop() {
     node_->draining = true;
     server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(config_.drain_seconds));
   }
-  house_closed_ = true;
+  if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
   if (housekeeper_.joinable()) housekeeper_.join();
   if (registry_) {
     registry_->retire_all();

@@ -119,7 +119,7 @@ void WatchStream::open() {
     }
     self->ask();
   };
-  node_.registry.dispatch(new LambdaCall(*address_, Read{}, on_done, on_render));
+  node_.registry.dispatch(new LambdaCall(node_, *address_, Read{}, on_done, on_render));
 }
 
 void WatchStream::ask() {
@@ -130,6 +130,7 @@ void WatchStream::ask() {
     asking_ = true;
     ask_again_ = false;
     // Once something was seen the conversation exists: its absence is a deletion.
+    looking_back_ = false;
     wish = {taken_, id_, request_.wait_for_create() && taken_ == Version{0}};
   }
   node_.registry.dispatch(new FollowCall(shared_from_this(), wish));
@@ -138,12 +139,17 @@ void WatchStream::ask() {
 void WatchStream::on_events(const std::vector<std::shared_ptr<const EventList>>& lists) {
   absl::MutexLock lock(&mutex_);
   asking_ = false;
+  looking_back_ = false;
   for (const auto& list : lists) take(*list);
   if (outgoing_.empty()) ask_again_ = true;
   pump();
 }
 
 void WatchStream::on_look_back() {
+  {
+    absl::MutexLock lock(&mutex_);
+    looking_back_ = true;
+  }
   node_.blocking([self = shared_from_this()] {
     Version after;
     {
@@ -232,7 +238,7 @@ void WatchStream::on_tick(bool) {
     check_stall(now);
     if (node_.draining && !writing_) finish(make_error(ErrorId::server_draining));
     const bool quiet = !writing_ && !finished_ && outgoing_.empty();
-    if (quiet && now.micros - last_sign_.micros >= heartbeat_micros_) {
+    if (quiet && !looking_back_ && now.micros - last_sign_.micros >= heartbeat_micros_) {
       outgoing_.push_back(WatchAnswers::heartbeat(sent_, node_.environment.clock.wall()));
       outgoing_versions_.push_back(sent_);
       pump();

@@ -91,6 +91,7 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;
   bool ask_again_ ABSL_GUARDED_BY(mutex_) = false;  ///< at the next tick: the conversation reloads
+  bool looking_back_ ABSL_GUARDED_BY(mutex_) = true;  ///< what was missed is not out yet: no heartbeat
   bool last_event_ ABSL_GUARDED_BY(mutex_) = false; ///< the deletion: finish when all is written
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool left_ ABSL_GUARDED_BY(mutex_) = false;

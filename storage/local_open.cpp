@@ -201,6 +201,8 @@ Status LocalJournal::open_lane(const Identity& identity, log::Mark last) {
                                .store_id = identity.store_id,
                                .lane = 0,
                                .segment_bytes = options_.log_segment_bytes,
+                               .group_bytes_max =
+                                   std::min<uint64_t>(4U << 20, options_.log_segment_bytes / 2),
                                .record_bytes_max = options_.log_segment_bytes / 2,
                                .disk = options_.disk},
                               last, *sink_);
@@ -209,6 +211,7 @@ Status LocalJournal::open_lane(const Identity& identity, log::Mark last) {
   const size_t half = options_.memory_bytes / 2;
   upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_,
                                      UpkeepOptions{.flush_bytes = half / 3});
+  upkeep_->start();  // what it asks of the applier comes back to it
   lane_->release(last.frame);
   return absl::OkStatus();
 }

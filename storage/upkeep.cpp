@@ -27,6 +27,9 @@ Upkeep::Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskF
     : store_(store), applier_(applier), lane_(lane), floor_(floor), options_(options) {
   flushed_at_ = purge_at_ = steady_clock::now();
   scrub_wanted_ = true;  // one that was due when the process ended
+}
+
+void Upkeep::start() {
   thread_ = std::thread([this] { run(); });
 }
 

@@ -36,6 +36,7 @@ class Upkeep {
          UpkeepOptions options);
   ~Upkeep() { stop(); }
 
+  void start();
   /// After each round, on the applier's thread: never waits.
   void after_round(bool erased);
   /// Everything committed before is in the store's files when it returns OK, and the log let go of it.

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t k_alignment = 4096;
 
-std::string_view remedy(int error) {
+const char* remedy(int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -69,7 +69,7 @@ int Disk::sync_directory(const std::string& path) {
 }
 
 Status disk_error(int error, std::string_view call, std::string_view path) {
-  const std::string text = absl::StrCat(call, " of ", path, ": ",
+  const std::string text = absl::StrCat(std::string(call), " of ", std::string(path), ": ",
                                         std::generic_category().message(error), "; ", remedy(error));
   switch (error) {
     case ENOSPC:

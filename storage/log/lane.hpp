@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -42,8 +43,8 @@ class GroupSink {
   /// writes nothing meanwhile: do not block. Entries may be moved from. `mark` is the group's frame and the
   /// chain after it if durable; the last durable one otherwise.
   virtual void on_group(std::span<Entry> group, Mark mark, WriteOutcome outcome) = 0;
-  /// Once, on the commit thread, before the group of unknown outcome: the lane writes nothing any more and
-  /// the process should end. A restart finds out what is there.
+  /// Once, on the commit thread, before the group it happened to is told: the lane writes nothing any more
+  /// and the process should end. A restart finds out what is there.
   virtual void on_failed(const Status& why) = 0;
 };
 
@@ -111,27 +112,34 @@ class Lane {
   /// The bytes of all frames up to this one shall leave the lane's files: rotates if need be, and overwrites
   /// segments with zeros once they are released, and before they are used again.
   void wipe(uint64_t frame);
-  /// No file of the lane holds bytes of this frame or an earlier one.
+  /// No file of the lane holds bytes of this frame or an earlier one. At most what wipe() asked for; after a
+  /// start it has to be asked again.
   [[nodiscard]] uint64_t wiped_through() const;
   /// Writes HEAD now (a write without a sync): replay then knows that the log reaches durable(). The lane
   /// does so by itself with every new segment and at stop(). Any thread, also within the sink.
   void note_head();
 
  private:
-  struct Resume;
-  Lane(LaneOptions options, Mark last, GroupSink& sink, HeadFile head);
+  Lane(LaneOptions options, GroupSink& sink, HeadFile head);
 
-  Status resume();
-  Status resume_in(const SegmentInfo& newest, bool* resumed);
+  // At open.
+  Status resume(Mark last);
+  Result<bool> resume_in(const SegmentInfo& newest, Mark last);
+  Status continue_at(const SegmentInfo& newest, uint64_t offset, Mark last,
+                     std::optional<std::vector<uint64_t>> keys);
+
+  // On the commit thread.
   void run();
   bool take_submitted();
   void write_submitted();
-  size_t next_group(size_t begin) const;
+  [[nodiscard]] size_t end_of_group(size_t begin) const;
   void write_group(std::span<Entry> group);
+  void count(std::span<const Entry> group, uint64_t frame_bytes, uint64_t micros);
   void refuse(std::span<Entry> group, const Status& why);
   void tell(std::span<Entry> group, WriteOutcome outcome);
   Status make_room(uint64_t bytes);
   Status start_segment();
+  Status begin_in(const Spare& spare, uint64_t number);
   void fail(const Status& why);
 
   const LaneOptions options_;
@@ -147,26 +155,31 @@ class Lane {
   bool stopped_ = false;
   bool rotation_wanted_ = false;
   Mark durable_;
-  uint64_t current_oldest_ = 0;  ///< the lowest frame with bytes in the current segment
   uint64_t current_number_ = 0;
+  uint64_t current_oldest_ = k_no_frame;  ///< the lowest frame with bytes in the current segment
+  uint64_t wipe_through_ = 0;
   Status failure_;
   Status refusal_;
   LaneStats stats_;
 
-  std::mutex head_mutex_;
-  HeadFile head_;  ///< by head_mutex_
+  std::mutex head_mutex_;  ///< taken before mutex_
+  HeadFile head_;          ///< by head_mutex_
 
   std::atomic<uint64_t> queued_bytes_{0};
   std::atomic<bool> failed_{false};
 
   // Of the commit thread alone, once it runs.
   std::vector<Entry> taken_;
+  std::vector<FrameRecord> records_;
   FrameWriter writer_;
-  SegmentFile current_;
-  uint64_t current_first_ = 0;
+  AlignedBuffer header_block_;
+  std::optional<SegmentFile> current_;
+  uint64_t current_bytes_ = 0;
   uint64_t offset_ = 0;
+  bool rotation_due_ = false;
   /// The next segment may exist already: no frame goes into this one any more.
   bool sealed_ = false;
+  bool doubtful_ = false;  ///< the directory could not be synced
 
   std::unique_ptr<SegmentPool> pool_;
   std::mutex stop_mutex_;

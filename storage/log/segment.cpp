@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
 
 namespace parley::log {
 namespace {
@@ -29,8 +29,9 @@ std::string file_path(const std::string& directory, std::string_view prefix, uin
 std::optional<uint64_t> parse_name(std::string_view name, std::string_view prefix,
                                    std::string_view suffix) {
   uint64_t number = 0;
-  if (!absl::ConsumePrefix(&name, prefix) || !absl::ConsumeSuffix(&name, suffix)) return {};
-  if (name.size() != 16 || !absl::SimpleHexAtoi(name, &number)) return {};
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return {};
+  if (name.size() != prefix.size() + 16 + suffix.size()) return {};
+  if (!absl::SimpleHexAtoi(std::string(name.substr(prefix.size(), 16)), &number)) return {};
   return number;
 }
 
@@ -39,7 +40,8 @@ Result<SegmentInfo> inspect(const std::string& path, uint64_t number) {
   if (!reader.ok()) return reader.status();
   Result<std::string_view> block = reader->view(0, k_block_bytes);
   if (!block.ok()) return block.status();
-  return SegmentInfo{number, path, reader->file_bytes(), decode_segment_header(*block)};
+  return SegmentInfo{number, path, reader->file_bytes(), decode_segment_header(*block),
+                     block->size() == k_block_bytes && all_zero(*block)};
 }
 
 }  // namespace
@@ -188,6 +190,12 @@ Status SegmentFile::write_durably(std::string_view bytes, uint64_t offset) {
   if (!status.ok() || direct_) return status;
   if (disk_->sync(file_.get()) != 0) return disk_error(errno, "fdatasync", path_);
   return {};
+}
+
+bool all_zero(std::string_view bytes) {
+  // Each byte equals the one before it, and the first is zero.
+  return bytes.empty() ||
+         (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 Status write_zeros(Disk& disk, const std::string& path, uint64_t bytes) {

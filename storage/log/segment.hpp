@@ -22,7 +22,8 @@ struct SegmentInfo {
   uint64_t number = 0;  ///< by its name
   std::string path;
   uint64_t file_bytes = 0;
-  std::optional<SegmentHeader> header;  ///< nothing if damaged, or wiped
+  std::optional<SegmentHeader> header;  ///< nothing if damaged, or blank
+  bool blank = false;  ///< the first block is all zeros; in a spare that is the last to become so
 };
 
 struct LaneFiles {
@@ -93,6 +94,8 @@ class SegmentFile {
   std::string path_;
   bool direct_ = false;
 };
+
+bool all_zero(std::string_view bytes);
 
 /// Writes zeros over [0, bytes), the first block last, so that a half wiped file still says what it may hold.
 Status write_zeros(Disk& disk, const std::string& path, uint64_t bytes);

@@ -141,7 +141,7 @@ Status SegmentPool::retire(const ClosedSegment& segment, const std::string& spar
       Status status = write_zeros(disk_, segment.path, segment.file_bytes);
       if (!status.ok()) return status;
     }
-    if (disk_.remove(segment.path) != 0) return disk_error(errno, "unlink", segment.path);
+    if (disk_.remove(segment.path) != 0 && errno != ENOENT) return disk_error(errno, "unlink", segment.path);
   }
   // Why: a new header must never reach a file that after a power cut has its old name again.
   if (disk_.sync_directory(options_.directory) != 0) {

@@ -103,7 +103,7 @@ TEST(Wire, DerivesAnIdFromHistoryAndSequence) {
 
 TEST(Wire, SeesFieldsOfEveryTypeBeforeAnId) {
   // The id last, after a fixed64, a fixed32, a varint and bytes that look like an id's tag.
-  const std::string body("\x09\x12\x01xxxxxx\x15\x12\x01xx\x18\x01\x22\x03\x12\x01x\x12\x02id", 32);
+  const std::string body("\x09\x12\x01xxxxxx\x15\x12\x01xx\x18\x01\x22\x03\x12\x01x\x12\x02id");
   const Message message{{1}, {1}, {1}, Role::user, std::make_shared<const std::string>(body)};
   std::string wire;
   append_wire_message(message, k_own, wire);

@@ -1,0 +1,260 @@
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/crash_world.hpp"
+#include "tests/support/history_checker.hpp"
+#include "tests/support/server_process.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace parley::test {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::IsEmpty;
+
+#ifdef PARLEY_SANITIZED
+constexpr int k_kills = 30;
+constexpr int k_kill_points = 4;
+#else
+constexpr int k_kills = 200;
+constexpr int k_kill_points = 20;
+#endif
+constexpr int k_appenders = 4;
+constexpr int k_private_clients = 2;
+constexpr int k_acknowledged_per_kill = 5;  ///< below this a run has proved nothing
+
+uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// Small segments and caches: a restart is fast, and segments are sealed, recycled and flushed
+/// often.
+std::vector<std::string> small_server() {
+  return {"--log-segment", "2MB", "--memory-budget", "48MB",
+          "--shards",      "16",  "--idle-timeout",  "1"};
+}
+
+/// The clients, each on a thread of its own, and what they share.
+class Load {
+ public:
+  explicit Load(uint64_t seed) : random_(seed) {
+    for (int i = 0; i < 3; ++i) {
+      shared_.push_back(
+          std::make_unique<SharedConversation>(doorway_, "shared-" + std::to_string(i), i == 2));
+    }
+    for (int i = 0; i < k_private_clients; ++i) {
+      private_.push_back(std::make_unique<PrivateConversations>(doorway_, i, random_()));
+    }
+  }
+  ~Load() {
+    stopping_ = true;
+    doorway_.close();
+    join();
+  }
+
+  Doorway& doorway() { return doorway_; }
+  std::vector<std::unique_ptr<SharedConversation>>& shared() { return shared_; }
+  std::vector<std::unique_ptr<PrivateConversations>>& own() { return private_; }
+
+  void start(Client& client) {
+    for (const auto& conversation : shared_) {
+      ASSERT_TRUE(client.call(create(conversation->thread())).ok());
+    }
+    for (int i = 0; i < k_appenders; ++i) {
+      workers_.emplace_back([this, i, seed = random_()] { act_on_shared(i, seed); });
+    }
+    for (const auto& own : private_) {
+      workers_.emplace_back([this, &own] {
+        while (!stopping_) own->act();
+      });
+    }
+    for (int i = 0; i < static_cast<int>(shared_.size()); ++i) {
+      watchers_.emplace_back([this, i] { shared_[i]->watch(100 + i, i % 2); });
+    }
+  }
+
+  /// Lets all finish what they are about; the server must be there.
+  void finish(Client& client) {
+    stopping_ = true;
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+    for (const auto& conversation : shared_) {
+      conversation->stop_watching(must_get(client, conversation->thread()).version());
+    }
+    for (std::thread& watcher : watchers_) watcher.join();
+    watchers_.clear();
+  }
+
+  int64_t acknowledged() const {
+    int64_t sum = 0;
+    for (const auto& conversation : shared_) sum += conversation->acknowledged();
+    for (const auto& own : private_) sum += own->acknowledged();
+    return sum;
+  }
+
+ private:
+  void act_on_shared(int client, uint64_t seed) {
+    std::mt19937_64 random(seed);
+    while (!stopping_) {
+      shared_[random() % shared_.size()]->act(client, random);
+      // Why: paces the load, so that histories stay small; nothing waits for it.
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+    }
+  }
+
+  void join() {
+    for (std::thread& worker : workers_) worker.join();
+    for (std::thread& watcher : watchers_) watcher.join();
+  }
+
+  std::mt19937_64 random_;
+  Doorway doorway_;
+  std::atomic<bool> stopping_ = false;
+  std::vector<std::unique_ptr<SharedConversation>> shared_;
+  std::vector<std::unique_ptr<PrivateConversations>> private_;
+  std::vector<std::thread> workers_;
+  std::vector<std::thread> watchers_;
+};
+
+/// Judges everything on a server that was just started once more.
+void check_everything(Load& load, const ServerOptions& options) {
+  const auto server = start_server(options);
+  Client client(server->address());
+  load.doorway().open(server->address());
+  for (const auto& conversation : load.shared()) {
+    const History history = conversation->history(client);
+    EXPECT_THAT(check_history(history), IsEmpty());
+    std::cout << history.conversation << ": " << history.appends.size() << " appends, "
+              << history.reads.size() << " reads, " << history.changes.size() << " other changes, "
+              << history.dump.items.size() << " messages at the end\n";
+  }
+  for (const auto& own : load.own()) own->check_all();
+  EXPECT_THAT(storage_problems(client), IsEmpty());
+  EXPECT_EQ(server->stop(), Ending{.exit_code = 0}) << server->output();
+}
+
+TEST(Crash, LosesAndDoublesNothingOverKillsAtRandomMoments) {
+  const uint64_t seed = number_from("PARLEY_SEED", std::random_device{}());
+  const int kills = static_cast<int>(number_from("PARLEY_KILLS", k_kills));
+  std::cout << "PARLEY_SEED=" << seed << " PARLEY_KILLS=" << kills << std::endl;
+  const TempDir dir;
+  const ServerOptions options{.data_dir = dir / "data", .flags = small_server()};
+  std::mt19937_64 random(seed);
+  Load load(seed);
+  auto server = start_server(options);
+  Client first(server->address());
+  load.doorway().open(server->address());
+  load.start(first);
+  for (int kill = 0; kill < kills && !testing::Test::HasFatalFailure(); ++kill) {
+    // Why: this is when the fault strikes, not something that is waited for.
+    std::this_thread::sleep_for(milliseconds(random() % 300));
+    load.doorway().shut();
+    server->kill();
+    server = std::make_unique<ServerProcess>(options);
+    ASSERT_TRUE(server->wait_until_serving()) << "after kill " << kill << ":\n" << server->output();
+    load.doorway().open(server->address());
+  }
+  Client last(server->address());
+  load.finish(last);
+  server->kill();
+  check_everything(load, options);
+  std::cout << load.acknowledged() << " acknowledged changes over " << kills << " kills\n";
+  EXPECT_GT(load.acknowledged(), kills * k_acknowledged_per_kill)
+      << "too little was done to prove anything";
+}
+
+/// strace kills the server at its Nth call of these; each thread counts for itself.
+std::vector<std::string> killer(const std::string& calls, int nth) {
+  return {"strace", "-f", "-qq", "-e", "trace=" + calls, "-e",
+          "inject=" + calls + ":signal=KILL:when=" + std::to_string(nth), "-o", "/dev/null",
+          // Why: a server must not outlive strace either.
+          "setpriv", "--pdeathsig", "KILL"};
+}
+
+bool can_trace() {
+  return std::system("strace -f -qq -e trace=none true >/dev/null 2>&1") == 0 &&
+         std::system("setpriv --pdeathsig KILL true >/dev/null 2>&1") == 0;
+}
+
+/// Appends one after the other until the server is gone, or `most` were answered.
+void append_until_death(ServerProcess& server, History& history, int most) {
+  if (!server.wait_until_serving()) return;
+  Client client(server.address());
+  client.call(create(history.conversation));
+  for (int i = 0; i < most; ++i) {
+    AppendCall call{1, now(), k_never, CallOutcome::unknown, {}, 0, 0};
+    call.keys = {"key " + std::to_string(history.appends.size())};
+    const auto answer = client.call(append(history.conversation, call.keys));
+    if (answer.ok()) {
+      call.returned = now();
+      call.outcome = CallOutcome::ok;
+      call.first_sequence = answer->first_sequence();
+      call.version = answer->version();
+    }
+    history.appends.push_back(call);
+    if (!answer.ok()) return;
+  }
+}
+
+TEST(Crash, LosesNothingWhenKilledAtACallOfTheFileSystem) {
+  if (!can_trace()) GTEST_SKIP() << "needs strace that may trace, and setpriv";
+  const TempDir dir;
+  ServerOptions options{.data_dir = dir / "data", .flags = small_server()};
+  const std::vector<std::string> calls = {
+      "pwrite64,pwritev,pwritev2,fdatasync,fsync,sync_file_range",
+      "openat,rename,renameat,renameat2,ftruncate,fallocate,unlink,mkdir,link"};
+  History history;
+  history.conversation = "c";
+  int deaths = 0;
+  for (int point = 0; point < k_kill_points; ++point) {
+    const int nth = point < 8 ? 1 + point / 2 : 1 + point * point / 8;
+    options.wrapper = killer(calls[point % 2], nth);
+    ServerProcess doomed(options);
+    append_until_death(doomed, history, 150);
+    const auto ending = doomed.wait(milliseconds(0));
+    deaths += ending && ending->signal == SIGKILL ? 1 : 0;
+    doomed.kill();
+    options.wrapper.clear();
+    const auto server = start_server(options);
+    Client client(server->address());
+    const auto answer = client.call(get("c"));
+    if (answer.status.code == Code::not_found) {
+      for (const AppendCall& call : history.appends) ASSERT_NE(call.outcome, CallOutcome::ok);
+      continue;
+    }
+    ASSERT_TRUE(answer.ok()) << answer.status;
+    history.dump = read_dump(client, "c");
+    ASSERT_THAT(check_history(history), IsEmpty())
+        << "killed at call " << nth << " of " << calls[point % 2];
+  }
+  std::cout << deaths << " of " << k_kill_points << " points were met, "
+            << history.dump.items.size() << " messages at the end\n";
+  EXPECT_GT(deaths, k_kill_points / 3) << "the points do not meet the calls that the server makes";
+}
+
+TEST(Crash, RefusesASecondServerOnOneDirectory) {
+  const TempDir dir;
+  const ServerOptions options{.data_dir = dir / "data", .flags = small_server()};
+  const auto first = start_server(options);
+  Client client(first->address());
+  ASSERT_TRUE(client.call(create("c")).ok());
+  // Why a link: its port file and its output must not be the first one's.
+  std::filesystem::create_symlink(dir / "data", dir / "same");
+  ServerProcess second({.data_dir = dir / "same", .flags = small_server()});
+  const auto ending = second.wait(std::chrono::seconds(20));
+  ASSERT_TRUE(ending) << "the second server runs";
+  EXPECT_TRUE(ending->exit_code && *ending->exit_code != 0) << describe(*ending);
+  EXPECT_THAT(second.output(), testing::ContainsRegex("in use|lock|another|already"));
+  ASSERT_TRUE(client.call(append("c", {"the first goes on"})).ok());
+  EXPECT_EQ(bodies(read_all(client, "c")), std::vector<std::string>{"the first goes on"});
+  EXPECT_EQ(first->stop(), Ending{.exit_code = 0});
+}
+
+}  // namespace
+}  // namespace parley::test

@@ -1,0 +1,254 @@
+#include "parley/storage/v1/storage.pb.h"
+#include "storage/codec.hpp"
+#include "storage/keys.hpp"
+#include "storage/rocks_store.hpp"
+#include "storage/stored_conversation.hpp"
+#include "tests/storage/local_fixture.hpp"
+
+namespace parley::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class LocalDamage : public LocalFixture {
+ protected:
+  LocalDamage() { options_.compress = false; }
+
+  /// Two conversations; the one called "hurt" ends with a message that is easily found.
+  void write_two() {
+    open();
+    Driver hurt = opened("hurt");
+    Driver well = opened("well");
+    hurt.append_numbered(2);
+    well.append_numbered(2);
+    ASSERT_EQ(hurt.append({canary_}), WriteOutcome::committed);
+    well.append_numbered(2);
+    well_ = well.state();
+  }
+  /// Changes the store behind the journal's back, while it is closed.
+  void edit(const std::function<void(const RocksStore&, rocksdb::WriteBatch&)>& change) {
+    auto store = RocksStore::open({db_dir(), 16U << 20, false});
+    ASSERT_TRUE(store.ok()) << store.status();
+    rocksdb::WriteBatch batch;
+    change(**store, batch);
+    ASSERT_TRUE((*store)->write(batch).ok());
+    ASSERT_TRUE((*store)->flush().ok());
+  }
+  void expect_hurt() {
+    Driver hurt(*journal_, "hurt");
+    const Status status = hurt.load();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("restore a backup"));
+    EXPECT_EQ(journal_->read_state(hurt.key(), hurt.shard()).status().code(),
+              absl::StatusCode::kDataLoss);
+    EXPECT_EQ(opened("well").state(), well_);
+  }
+  void expect_erasable() {
+    Driver hurt(*journal_, "hurt");
+    const Status status = journal_->erase(hurt.key(), hurt.shard());
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(journal_->damaged_count(), 0U);
+    Driver fresh = opened("hurt");
+    EXPECT_FALSE(fresh.state().exists);
+    fresh.append_numbered(2);
+    EXPECT_EQ(journal_->list({.tenant = "acme"})->size(), 2U);
+    const auto report = journal_->verify({});
+    ASSERT_TRUE(report.ok());
+    for (const auto& problem : report->problems) ADD_FAILURE() << problem.where << problem.what;
+  }
+
+  const std::string canary_ = "a-canary-to-be-hit-51c2";
+  State well_;
+};
+
+TEST_F(LocalDamage, AFlippedBitInTheLogConcernsItsConversationAlone) {
+  write_two();
+  crash();
+  ASSERT_TRUE(flip_at(log_dir(), canary_));
+  open();
+  EXPECT_EQ(journal_->damaged_count(), 1U);
+  expect_hurt();
+}
+
+TEST_F(LocalDamage, DamageIsRememberedOverRestartsUntilErased) {
+  write_two();
+  crash();
+  ASSERT_TRUE(flip_at(log_dir(), canary_));
+  open();
+  close();
+  open();
+  expect_hurt();
+  expect_erasable();
+  const State after = opened("hurt").state();
+  crash();
+  open();
+  EXPECT_EQ(opened("hurt").state(), after);
+}
+
+TEST_F(LocalDamage, ADeletionBehindTheDamageHealsIt) {
+  write_two();
+  Driver hurt = opened("hurt");
+  ASSERT_EQ(hurt.run({DeleteConversation{}}), WriteOutcome::committed);
+  Driver well = opened("well");
+  well.append_numbered(1);
+  crash();
+  ASSERT_TRUE(flip_at(log_dir(), canary_));
+  open();
+  EXPECT_EQ(journal_->damaged_count(), 0U);
+  EXPECT_EQ(opened("hurt").state(), State{});
+  EXPECT_EQ(opened("well").state(), well.state());
+  EXPECT_EQ(journal_->list({.tenant = "acme"})->size(), 1U);
+}
+
+TEST_F(LocalDamage, ATornTailOfTheLogIsCut) {
+  write_two();
+  ASSERT_TRUE(journal_->flush().ok());
+  crash();
+  open();
+  EXPECT_EQ(journal_->damaged_count(), 0U);
+  EXPECT_EQ(opened("well").state(), well_);
+}
+
+TEST_F(LocalDamage, AMissingLogIsRefused) {
+  write_two();
+  crash();
+  std::filesystem::remove_all(log_dir());
+  const Status status = try_open();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST_F(LocalDamage, AFlippedBitInTheStoreIsDataLossForTheRead) {
+  write_two();
+  close();  // flushed
+  ASSERT_TRUE(flip_at(db_dir(), canary_));
+  open();
+  Driver hurt(*journal_, "hurt");
+  EXPECT_EQ(hurt.load().code(), absl::StatusCode::kDataLoss);
+  EXPECT_GE(journal_->damaged_count(), 1U);
+  EXPECT_GE(journal_->stats().damaged_reads, 1U);
+  close();
+  const auto report = verify_store(options_.data_dir, {});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_FALSE(report->problems.empty());
+}
+
+TEST_F(LocalDamage, AMissingEventIsDataLoss) {
+  write_two();
+  close();
+  Driver names(*journal_, "hurt");
+  edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
+    const auto prefix = keys::conversation(names.shard(), names.key());
+    ASSERT_TRUE(batch.Delete(store.family(Family::state), keys::event(prefix, {2})).ok());
+  });
+  open();
+  expect_hurt();
+  expect_erasable();
+}
+
+TEST_F(LocalDamage, AMissingEndIsDataLoss) {
+  write_two();
+  close();
+  Driver names(*journal_, "hurt");
+  edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
+    const auto prefix = keys::conversation(names.shard(), names.key());
+    ASSERT_TRUE(batch.Delete(store.family(Family::state), keys::event(prefix, {4})).ok());
+  });
+  open();
+  expect_hurt();
+}
+
+TEST_F(LocalDamage, AMissingMessageIsDataLoss) {
+  write_two();
+  const Id128 history = opened("hurt").state().current.history;
+  close();
+  Driver names(*journal_, "hurt");
+  edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
+    ASSERT_TRUE(batch
+                    .Delete(store.family(Family::messages),
+                            keys::message(names.shard(), history, {2}))
+                    .ok());
+  });
+  open();
+  EXPECT_EQ(names.key().thread, "hurt");
+  Driver hurt(*journal_, "hurt");
+  EXPECT_EQ(hurt.load().code(), absl::StatusCode::kDataLoss);
+  expect_erasable();
+}
+
+TEST_F(LocalDamage, WhatIsWellIsNotErased) {
+  write_two();
+  Driver well(*journal_, "well");
+  EXPECT_EQ(journal_->erase(well.key(), well.shard()).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+/// A value as schema 1 wrote it: its header, and a policy without `dedup_seconds`.
+std::string schema_1(const google::protobuf::Message& record) {
+  return std::string("\x01\x00", 2) + record.SerializeAsString();
+}
+
+TEST_F(LocalDamage, ReadsAStoreOfTheFirstSchema) {
+  open();
+  close();
+  namespace v1 = storage::v1;
+  Driver names(*journal_, "old");
+  const Id128 history = Driver::fresh_id();
+  v1::EventRecord created;
+  created.set_version(1);
+  created.set_time_us(1'000);
+  created.mutable_created()->set_user("ann");
+  created.mutable_created()->mutable_policy()->set_hot_window_messages(50);
+  created.mutable_created()->mutable_policy()->set_dedup_requests(10);
+  created.mutable_created()->mutable_lineage()->set_history(std::string(history.view()));
+  v1::EventRecord appended;
+  appended.set_version(2);
+  appended.set_time_us(2'000);
+  appended.mutable_appended()->set_first(1);
+  appended.mutable_appended()->set_bytes(5);
+  appended.mutable_appended()->add_roles(1);
+  v1::MessageRecord message;
+  message.set_version(2);
+  message.set_create_time_us(2'000);
+  message.set_role(1);
+  message.set_body("hello");
+  edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
+    const auto prefix = keys::conversation(names.shard(), names.key());
+    auto* state = store.family(Family::state);
+    ASSERT_TRUE(batch.Put(state, keys::event(prefix, {1}), schema_1(created)).ok());
+    ASSERT_TRUE(batch.Put(state, keys::event(prefix, {2}), schema_1(appended)).ok());
+    ASSERT_TRUE(
+        batch.Put(state, keys::head(prefix), encode_head({{{2}, history, {}, {1}}, {}})).ok());
+    ASSERT_TRUE(batch
+                    .Put(store.family(Family::messages),
+                         keys::message(names.shard(), history, {1}), schema_1(message))
+                    .ok());
+  });
+  open();
+  Driver old = opened("old");
+  EXPECT_EQ(old.state().version, Version{2});
+  EXPECT_EQ(old.state().policy.dedup_seconds, Policy{}.dedup_seconds);
+  ASSERT_EQ(old.recent().size(), 1U);
+  EXPECT_EQ(*old.recent().front().body, "hello");
+  old.append_numbered(1);
+  EXPECT_EQ(opened("old").state(), old.state());
+}
+
+TEST_F(LocalDamage, LeavesWhatANewerReleaseWroteAlone) {
+  write_two();
+  close();
+  Driver names(*journal_, "hurt");
+  edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
+    const auto prefix = keys::conversation(names.shard(), names.key());
+    ASSERT_TRUE(batch
+                    .Put(store.family(Family::state), keys::event(prefix, {2}),
+                         std::string("\x63\x00later", 7))
+                    .ok());
+  });
+  open();
+  Driver hurt(*journal_, "hurt");
+  EXPECT_EQ(hurt.load().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(journal_->damaged_count(), 0U);
+}
+
+}  // namespace
+}  // namespace parley::test
