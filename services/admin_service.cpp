@@ -73,7 +73,8 @@ void AdminService::serve_method(CallQueue& queue, typename Call<Request>::Wait w
                                 void (AdminService::*handler)(Call<Request>*)) {
   using Method = typename Call<Request>::Method;
   auto method = std::make_shared<Method>(
-      Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); }, calls_});
+      Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); }, calls_,
+             node_.traffic});
   methods_.push_back(method);
   for (int i = 0; i < k_waiting; ++i) Call<Request>::await(*method, queue);
 }

@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -90,7 +89,7 @@ class BackgroundStream : public std::enable_shared_from_this<BackgroundStream<Se
   /// The caller has gone, or the server stops.
   [[nodiscard]] bool ended() {
     absl::MutexLock lock(&mutex_);
-    return gone_ || method_.node.draining;
+    return gone_ || method_.node.traffic.draining;
   }
 
  private:
@@ -98,6 +97,10 @@ class BackgroundStream : public std::enable_shared_from_this<BackgroundStream<Se
     if (!ok) return done_step_.forget();
     await(method_, queue_);
     ++method_.calls;
+    under_way_.emplace(method_.node.traffic);
+    if (method_.node.traffic.draining) {
+      return finish(to_grpc_status(make_error(ErrorId::server_draining)));
+    }
     auto tenant = tenant_of(context_);
     if (auto* error = std::get_if<ApiError>(&tenant)) return finish(to_grpc_status(*error));
     tenant_ = std::get<std::string>(std::move(tenant));
@@ -129,6 +132,7 @@ class BackgroundStream : public std::enable_shared_from_this<BackgroundStream<Se
   grpc::ByteBuffer request_bytes_;
   Io io_{&context_};
   std::string tenant_;
+  std::optional<UnderWay> under_way_;
 
   StreamStep<Self> accept_step_{&Self::on_accepted};
   StreamStep<Self> read_step_{&Self::on_read};

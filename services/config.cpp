@@ -53,6 +53,9 @@ void add_times(CLI::App& app, Config& config) {
   app.add_option("--drain-delay-ms", config.drain_delay_ms,
                  "Milliseconds to go on serving after health says NOT_SERVING")
       ->check(CLI::Range(0, 60000))->capture_default_str();
+  app.add_option("--scrub-interval", config.scrub_seconds,
+                 "Seconds after which erased content begins to leave the disk")
+      ->check(CLI::Range(1, 86400))->capture_default_str();
   app.add_option("--watch-stall-timeout", config.watch_stall_seconds,
                  "Seconds until a watcher that does not read is cut off")
       ->check(CLI::Range(1, 3600))->capture_default_str();

@@ -23,6 +23,7 @@ struct Config {
   int64_t drain_delay_ms = 0;                   ///< between NOT_SERVING and refusing new calls
   int64_t disk_floor_bytes = 256LL << 20;
   int64_t log_segment_bytes = 64LL << 20;
+  int64_t scrub_seconds = 10;
   int64_t watch_stall_seconds = 30;
   uint32_t shard_count = 256;
   int queues = 0;                               ///< completion queues; 0: by the number of cores

@@ -113,7 +113,7 @@ void ConversationService::serve_method(CallQueue& queue, const char* name,
   using Method = typename Call<Request>::Method;
   auto method = std::make_shared<Method>(
       Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); },
-             counts_[name]});
+             counts_[name], node_.traffic, node_.environment.limits.request_bytes});
   methods_.push_back(method);
   for (int i = 0; i < waiting; ++i) Call<Request>::await(*method, queue);
 }

@@ -19,7 +19,7 @@ void EchoService::serve(CallQueue& queue) {
     rpc->finish_message(response);
   };
   auto method =
-      std::make_shared<Call::Method>(Call::Method{rpcs_, &EchoRpcs::RequestEcho, echo, calls_});
+      std::make_shared<Call::Method>(Call::Method{rpcs_, &EchoRpcs::RequestEcho, echo, calls_, traffic_});
   methods_.push_back(method);
   for (int i = 0; i < k_waiting; ++i) Call::await(*method, queue);
 }

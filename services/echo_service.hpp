@@ -15,11 +15,12 @@ using EchoRpcs = bench::v1::EchoService::WithRawMethod_Echo<bench::v1::EchoServi
 /// Served with --bench-echo only. Owned by the server.
 class EchoService {
  public:
-  explicit EchoService(EchoRpcs& rpcs) : rpcs_(rpcs) {}
+  EchoService(EchoRpcs& rpcs, Traffic& traffic) : rpcs_(rpcs), traffic_(traffic) {}
   void serve(CallQueue& queue);
 
  private:
   EchoRpcs& rpcs_;
+  Traffic& traffic_;
   std::vector<std::shared_ptr<void>> methods_;
   std::atomic<int64_t> calls_{0};
 };

@@ -10,6 +10,7 @@
 #include "actors/registry.hpp"
 #include "services/config.hpp"
 #include "services/error_table.hpp"
+#include "services/traffic.hpp"
 #include "storage/local_journal.hpp"
 
 namespace parley {
@@ -32,8 +33,7 @@ class Node {
   Registry& registry;
   LocalJournal& store;
 
-  /// Set by SIGTERM: streams end, new ones are refused.
-  std::atomic<bool> draining{false};
+  Traffic traffic;
   std::atomic<int64_t> watch_streams{0};
   std::atomic<int64_t> appended_messages{0};
   std::atomic<int64_t> replayed_calls{0};

@@ -1,10 +1,15 @@
 #include "services/rpc.hpp"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+
 namespace parley {
 namespace {
 
 /// Below this, copying beats handing over.
 constexpr size_t k_copied_bytes = 2048;
+/// Three levels of protobuf for each level of JSON; metadata may nest 32 levels, so there is room to refuse.
+constexpr int k_nesting_max = 400;
 constexpr const char* k_tenant_key = "parley-tenant";
 
 }  // namespace
@@ -24,6 +29,16 @@ grpc::ByteBuffer to_byte_buffer(std::string bytes) {
   const auto release = [](void* owner) { delete static_cast<std::string*>(owner); };
   const grpc::Slice slice(kept->data(), kept->size(), release, kept);
   return {&slice, 1};
+}
+
+bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message) {
+  grpc::ProtoBufferReader reader(&bytes);
+  if (!reader.status().ok()) return false;
+  google::protobuf::io::CodedInputStream stream(&reader);
+  stream.SetRecursionLimit(k_nesting_max);
+  const bool parsed = message.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
+  bytes.Clear();
+  return parsed && reader.status().ok();
 }
 
 Checked<std::string> tenant_of(const grpc::ServerContext& context) {

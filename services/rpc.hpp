@@ -2,11 +2,12 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <grpcpp/generic/async_generic_service.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
+#include <google/protobuf/message.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -14,12 +15,16 @@
 #include "base/check.hpp"
 #include "services/call_queue.hpp"
 #include "services/error_table.hpp"
+#include "services/traffic.hpp"
 
 namespace parley {
 
 grpc::Status to_grpc_status(const ApiError& error);
 /// Takes the bytes over without copying where they are many.
 grpc::ByteBuffer to_byte_buffer(std::string bytes);
+/// Parses a message, also one that nests deeper than protobuf's own bound (metadata as JSON does: its depth
+/// is judged, with words of ours, by validation). False where the bytes are no such message. Lets go of them.
+bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 /// The tenant that the caller names; INVALID_FIELD where it is not an id.
 Checked<std::string> tenant_of(const grpc::ServerContext& context);
 
@@ -42,6 +47,8 @@ class Rpc final : public Tag {
     Wait wait;
     Handler handle;
     std::atomic<int64_t>& calls;
+    Traffic& traffic;
+    size_t request_bytes_max = 4U << 20;
   };
 
   static void await(const Method& method, CallQueue& queue) { new Rpc(method, queue); }
@@ -87,14 +94,17 @@ class Rpc final : public Tag {
     }
     await(method_, queue_);
     step_ = Step::handling;
+    under_way_.emplace(method_.traffic);
     ++method_.calls;
     begin();
   }
 
   void begin() {
-    if (!grpc::SerializationTraits<Request>::Deserialize(&bytes_, &request).ok()) {
-      return finish_error(undecodable_request());
+    if (method_.traffic.draining) return finish_error(make_error(ErrorId::server_draining));
+    if (bytes_.Length() > method_.request_bytes_max) {
+      return finish_error(request_too_large(bytes_.Length(), method_.request_bytes_max));
     }
+    if (!parse(bytes_, request)) return finish_error(undecodable_request());
     auto tenant_or = tenant_of(context_);
     if (auto* error = std::get_if<ApiError>(&tenant_or)) return finish_error(*error);
     tenant = std::get<std::string>(std::move(tenant_or));
@@ -108,6 +118,7 @@ class Rpc final : public Tag {
   grpc::ByteBuffer bytes_;
   Writer writer_;
   std::atomic<Step> step_{Step::waiting};
+  std::optional<UnderWay> under_way_;
 };
 
 }  // namespace parley

@@ -17,7 +17,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "base/check.hpp"
 #include "base/log.hpp"
+#include "grpc/health/v1/health.pb.h"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
@@ -30,8 +32,13 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr absl::Duration k_sweep_interval = absl::Seconds(1);
+/// For connections to be told that the server goes.
+constexpr auto k_goodbye = milliseconds(200);
 /// Requests may be a little larger than messages in them: the limits answer with their own words.
 constexpr size_t k_request_slack_bytes = 1U << 20;
+constexpr size_t k_receive_bytes_min = 8U << 20;
+/// What a record of the log holds beside the request that it came from.
+constexpr size_t k_record_slack_bytes = 128U << 10;
 constexpr int k_max_metadata_bytes = 16 << 10;
 
 /// How the memory budget is shared out: live conversations, and storage's caches and buffers.
@@ -60,6 +67,7 @@ LocalOptions storage_options(const Config& config, std::function<void(std::strin
   options.memory_bytes = static_cast<size_t>(share_out(config.memory_budget_bytes).storage);
   options.log_segment_bytes = static_cast<uint64_t>(config.log_segment_bytes);
   options.disk_floor_bytes = static_cast<uint64_t>(config.disk_floor_bytes);
+  options.scrub_every = std::chrono::seconds(config.scrub_seconds);
   options.limits = config.limits;
   options.on_fatal = std::move(on_fatal);
   return options;
@@ -75,9 +83,21 @@ void end_process(const std::string& why) {
   std::_Exit(74);  // EX_IOERR
 }
 
+/// A request has to fit into half a segment of the log.
+Config fitted(Config config) {
+  const auto room = static_cast<size_t>(config.log_segment_bytes / 2) - k_record_slack_bytes;
+  if (config.limits.request_bytes > room) {
+    spdlog::warn("--log-segment {} leaves room for requests of {} bytes only", config.log_segment_bytes,
+                 room);
+    config.limits.request_bytes = room;
+    config.limits.message_bytes = std::min(config.limits.message_bytes, room);
+  }
+  return config;
+}
+
 class RunningServer final : public Server {
  public:
-  explicit RunningServer(const Config& config) : config_(config), system_(configured(caf_config_)) {}
+  explicit RunningServer(const Config& config) : config_(fitted(config)), system_(configured(caf_config_)) {}
   ~RunningServer() override { drain_and_stop(); }
 
   Status open();
@@ -132,8 +152,8 @@ void RunningServer::build(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, k_max_metadata_bytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.SetMaxReceiveMessageSize(
-      static_cast<int>(config_.limits.request_bytes + k_request_slack_bytes));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(
+      std::max(config_.limits.request_bytes + k_request_slack_bytes, k_receive_bytes_min)));
   builder.AddListeningPort(config_.listen, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(&conversation_rpcs_);
   builder.RegisterService(&admin_rpcs_);
@@ -143,6 +163,8 @@ void RunningServer::build(grpc::ServerBuilder& builder) {
 Status RunningServer::listen() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC serves health but does not describe it; a use of the generated code brings its description along.
+  PARLEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
   grpc::ServerBuilder builder;
   build(builder);
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -161,7 +183,7 @@ Status RunningServer::listen() {
   conversations_ = std::make_unique<ConversationService>(*node_, conversation_rpcs_);
   transfers_ = std::make_unique<TransferService>(*node_, conversation_rpcs_);
   admin_ = std::make_unique<AdminService>(*node_, admin_rpcs_, *conversations_);
-  echo_ = std::make_unique<EchoService>(echo_rpcs_);
+  echo_ = std::make_unique<EchoService>(echo_rpcs_, node_->traffic);
   server_ = builder.BuildAndStart();
   if (!server_ || port_ == 0) {
     for (auto& queue : queues_) queue->stop();
@@ -203,8 +225,13 @@ void RunningServer::drain_and_stop() {
   if (server_) {
     server_->GetHealthCheckService()->SetServingStatus(false);
     std::this_thread::sleep_for(milliseconds(config_.drain_delay_ms));
-    node_->draining = true;
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(config_.drain_seconds));
+    node_->traffic.draining = true;
+    // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer, too.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(config_.drain_seconds);
+    while (node_->traffic.under_way > 0 && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    server_->Shutdown(std::chrono::system_clock::now() + k_goodbye);
   }
   if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
   if (housekeeper_.joinable()) housekeeper_.join();

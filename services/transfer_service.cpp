@@ -13,7 +13,7 @@ constexpr int k_waiting = 2;
 
 grpc::Status ending(Node& node, const std::optional<ApiError>& error) {
   if (error) return to_grpc_status(*error);
-  if (node.draining) return to_grpc_status(make_error(ErrorId::server_draining));
+  if (node.traffic.draining) return to_grpc_status(make_error(ErrorId::server_draining));
   return grpc::Status::OK;
 }
 
@@ -44,11 +44,7 @@ void TransferService::serve(CallQueue& queue) {
 
 grpc::Status TransferService::run_export(Export& stream) {
   v1::ExportConversationsRequest request;
-  if (!grpc::SerializationTraits<v1::ExportConversationsRequest>::Deserialize(
-           &stream.request_bytes(), &request)
-           .ok()) {
-    return to_grpc_status(undecodable_request());
-  }
+  if (!parse(stream.request_bytes(), request)) return to_grpc_status(undecodable_request());
   if (auto error = validate(request, node_.environment.limits)) return to_grpc_status(*error);
   ExportRun run(node_, stream.tenant(), request, [&stream](std::string bytes) {
     return !stream.ended() && stream.send(std::move(bytes));
@@ -69,8 +65,7 @@ grpc::Status TransferService::run_import(Import& stream) {
     auto bytes = stream.receive([&run] { run.send_ready(); });
     if (!bytes) break;
     v1::ImportConversationsRequest request;
-    if (!grpc::SerializationTraits<v1::ImportConversationsRequest>::Deserialize(&*bytes, &request)
-             .ok()) {
+    if (!parse(*bytes, request)) {
       run.finish();
       return to_grpc_status(undecodable_request());
     }

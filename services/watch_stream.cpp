@@ -83,15 +83,13 @@ WatchStream::~WatchStream() {
 void WatchStream::on_accepted(bool ok) {
   if (!ok) return done_step_.forget();
   await(node_, service_, queue_);
+  under_way_.emplace(node_.traffic);
   absl::MutexLock lock(&mutex_);
-  if (!grpc::SerializationTraits<v1::WatchConversationRequest>::Deserialize(&request_bytes_, &request_)
-           .ok()) {
-    return finish(undecodable_request());
-  }
+  if (!parse(request_bytes_, request_)) return finish(undecodable_request());
   auto tenant = tenant_of(context_);
   if (auto* error = std::get_if<ApiError>(&tenant)) return finish(*error);
   if (auto error = validate(request_, node_.environment.limits)) return finish(*error);
-  if (node_.draining) return finish(make_error(ErrorId::server_draining));
+  if (node_.traffic.draining) return finish(make_error(ErrorId::server_draining));
   address_ = node_.address(std::get<std::string>(tenant), request_.thread_id());
   ++node_.watch_streams;
   const int32_t interval_ms = request_.heartbeat_interval_ms() == 0 ? 15'000 : request_.heartbeat_interval_ms();
@@ -134,6 +132,29 @@ void WatchStream::ask() {
     wish = {taken_, id_, request_.wait_for_create() && taken_ == Version{0}};
   }
   node_.registry.dispatch(new FollowCall(shared_from_this(), wish));
+  greet();
+}
+
+/// The headers of the answer tell the caller that whatever happens from now on will be shown.
+void WatchStream::greet() {
+  absl::MutexLock lock(&mutex_);
+  if (greeted_ || writing_ || finished_ || left_) return;
+  greeted_ = true;
+  writing_ = true;
+  write_began_ = node_.environment.clock.steady();
+  writer_.SendInitialMetadata(greet_step_.begin(shared_from_this()));
+}
+
+void WatchStream::on_greeted(bool ok) {
+  bool more = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    if (!ok || left_) return;
+    pump();
+    more = outgoing_.empty();
+  }
+  if (more) ask();
 }
 
 void WatchStream::on_events(const std::vector<std::shared_ptr<const EventList>>& lists) {
@@ -180,7 +201,7 @@ void WatchStream::on_refused(const ApiError& error) {
 void WatchStream::on_unavailable() {
   absl::MutexLock lock(&mutex_);
   asking_ = false;
-  if (node_.draining) return finish(make_error(ErrorId::server_draining));
+  if (node_.traffic.draining) return finish(make_error(ErrorId::server_draining));
   ask_again_ = true;
 }
 
@@ -205,8 +226,10 @@ void WatchStream::pump() {
     if (last_event_) finish(grpc::Status::OK);
     return;
   }
-  writing_ = true;
+  writing_ = greeted_ = true;
   write_began_ = last_sign_ = node_.environment.clock.steady();
+  // From here on it reaches the caller before whatever the stream may end with.
+  sent_ = outgoing_versions_.front();
   writer_.Write(to_byte_buffer(outgoing_.front()), write_step_.begin(shared_from_this()));
 }
 
@@ -215,7 +238,6 @@ void WatchStream::on_write_done(bool ok) {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
     if (!ok || left_ || finished_) return;
-    sent_ = outgoing_versions_.front();
     outgoing_.pop_front();
     outgoing_versions_.pop_front();
     pump();
@@ -236,7 +258,7 @@ void WatchStream::on_tick(bool) {
     if (left_) return;
     const SteadyTime now = node_.environment.clock.steady();
     check_stall(now);
-    if (node_.draining && !writing_) finish(make_error(ErrorId::server_draining));
+    if (node_.traffic.draining && !writing_) finish(make_error(ErrorId::server_draining));
     const bool quiet = !writing_ && !finished_ && outgoing_.empty();
     if (quiet && !looking_back_ && now.micros - last_sign_.micros >= heartbeat_micros_) {
       outgoing_.push_back(WatchAnswers::heartbeat(sent_, node_.environment.clock.wall()));

@@ -44,6 +44,7 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
 
   void on_accepted(bool ok);
   void on_write_done(bool ok);
+  void on_greeted(bool ok);
   void on_finished(bool) {}
   void on_done(bool ok);
   void on_tick(bool ok);
@@ -55,6 +56,7 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   void on_unavailable();
 
   void open() ABSL_LOCKS_EXCLUDED(mutex_);
+  void greet() ABSL_LOCKS_EXCLUDED(mutex_);
   void ask() ABSL_LOCKS_EXCLUDED(mutex_);
   void take(const EventList& events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,8 +76,10 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   v1::WatchConversationRequest request_;
   std::optional<Address> address_;
   int64_t heartbeat_micros_ = 0;
+  std::optional<UnderWay> under_way_;
 
   StreamStep<WatchStream> accept_step_{&WatchStream::on_accepted};
+  StreamStep<WatchStream> greet_step_{&WatchStream::on_greeted};
   StreamStep<WatchStream> write_step_{&WatchStream::on_write_done};
   StreamStep<WatchStream> finish_step_{&WatchStream::on_finished};
   StreamStep<WatchStream> done_step_{&WatchStream::on_done};
@@ -86,8 +90,9 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   std::optional<WatchAnswers> answers_ ABSL_GUARDED_BY(mutex_);  ///< set once the stream is open
   std::deque<std::string> outgoing_ ABSL_GUARDED_BY(mutex_);
   Version taken_ ABSL_GUARDED_BY(mutex_);      ///< last version put into `outgoing_`
-  Version sent_ ABSL_GUARDED_BY(mutex_);       ///< last version whose write is over
+  Version sent_ ABSL_GUARDED_BY(mutex_);       ///< last version handed to gRPC
   std::deque<Version> outgoing_versions_ ABSL_GUARDED_BY(mutex_);
+  bool greeted_ ABSL_GUARDED_BY(mutex_) = false;  ///< the caller knows that the watch has begun
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;
   bool ask_again_ ABSL_GUARDED_BY(mutex_) = false;  ///< at the next tick: the conversation reloads

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+
 #include "base/log.hpp"
 #include "storage/keys.hpp"
 
@@ -57,8 +58,8 @@ void Applier::enqueue(Item item, std::unique_lock<std::mutex>& lock) {
 
 void Applier::add(AppliedGroup group) {
   std::unique_lock lock(mutex_);
-  applied_changed_.wait(
-      lock, [&] { return queued_bytes_ < options_.waiting_bytes_max || stopping_; });
+  applied_changed_.wait(lock,
+                        [&] { return queued_bytes_ < options_.waiting_bytes_max || stopping_; });
   const size_t bytes = group.bytes;
   enqueue({0, std::move(group), bytes}, lock);
 }
@@ -99,7 +100,8 @@ Status Applier::wait_until_applied(uint64_t ticket, std::unique_lock<std::mutex>
       lock, k_reader_patience, [&] { return applied_ticket_ >= ticket || abandoned_; });
   if (in_time && applied_ticket_ >= ticket) return absl::OkStatus();
   return absl::UnavailableError(
-      "the store does not take what is durable in the log yet; try again, and look at the disk if it "
+      "the store does not take what is durable in the log yet; try again, and look at the disk if "
+      "it "
       "stays");
 }
 
@@ -112,15 +114,17 @@ void Applier::run() {
   while (true) {
     arrived_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
     arrived_.wait_until(lock, oldest_ + options_.gather, [&] { return due(); });
-    if (abandoned_ || (stopping_ && queue_.empty())) return;
+    if (abandoned_ || (stopping_ && queue_.empty())) break;
     if (queue_.empty()) continue;
     auto items = take(lock);
     lock.unlock();
     apply(items);
     lock.lock();
-    if (abandoned_) return;
+    if (abandoned_) break;
     forget_pending(items);
   }
+  abandoned_ = true;  // nobody waits for what comes now
+  applied_changed_.notify_all();
 }
 
 /// So many from the front as one write should hold.
@@ -150,8 +154,8 @@ void Applier::forget_pending(const std::deque<Item>& items) {
   applied_changed_.notify_all();
 }
 
-/// Why: what is durable in the log must reach the store. A store that refuses (a full disk) is asked again
-/// until it takes it or the process ends; nothing is lost by that, the log keeps it.
+/// Why: what is durable in the log must reach the store. A store that refuses (a full disk) is
+/// asked again until it takes it or the process ends; nothing is lost by that, the log keeps it.
 void Applier::apply(std::deque<Item>& items) {
   bool erased = false;
   while (true) {
@@ -224,9 +228,8 @@ Status Applier::purge(WallTime now) {
   for (const Found& found : expired) {
     Status status;
     // A conversation in use is looked at again next time.
-    heads_.if_not_loaded(found.key, found.shard, [&] {
-      status = forget_remains(found.row, found.key, found.shard, now);
-    });
+    heads_.if_not_loaded(found.key, found.shard,
+                         [&] { status = forget_remains(found.row, found.key, found.shard, now); });
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

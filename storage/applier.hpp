@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+
 #include "storage/codec.hpp"
 #include "storage/heads.hpp"
 #include "storage/round.hpp"
@@ -42,14 +43,13 @@ struct ApplierStats {
 
 /// Carries what is durable in the log over into the store, in the background.
 ///
-/// Owned by a local journal; has one thread, the only one that writes conversations to the store. Any
-/// thread may call.
-/// Invariants: groups are applied in the order given, each whole; a reader that waits sees everything that
-/// was given before it asked.
-/// Not its job: flushing what it wrote.
+/// Owned by a local journal; has one thread, the only one that writes conversations to the store.
+/// Any thread may call. Invariants: groups are applied in the order given, each whole; a reader
+/// that waits sees everything that was given before it asked. Not its job: flushing what it wrote.
 class Applier {
  public:
-  /// `after_round` runs on the applier's thread after each round; `erased` says that content was erased.
+  /// `after_round` runs on the applier's thread after each round; `erased` says that content was
+  /// erased.
   Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
           ApplierOptions options, std::function<void(bool erased)> after_round);
   ~Applier();
@@ -62,7 +62,8 @@ class Applier {
   /// Forgets what is left of deleted conversations where no retry needs it any more.
   void add_purge(WallTime now);
 
-  /// Until everything given so far about these (hashes of keys, Heads::history_key) is in the store.
+  /// Until everything given so far about these (hashes of keys, Heads::history_key) is in the
+  /// store.
   Status wait_for(std::span<const uint64_t> hashes);
   Status wait_for_all();
 

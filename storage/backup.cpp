@@ -5,10 +5,10 @@
 #include <limits>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/utilities/backup_engine.h>
 
-#include "absl/strings/str_cat.h"
 #include "storage/applier.hpp"
 #include "storage/upkeep.hpp"
 #include "storage/verification.hpp"
@@ -32,16 +32,16 @@ Result<std::unique_ptr<BackupEngineReadOnly>> open_engine(const std::string& bac
         absl::StrCat(backup_dir, " holds no backups; check the path, or take a backup first"));
   }
   BackupEngineReadOnly* engine = nullptr;
-  const auto status = BackupEngineReadOnly::Open(
-      rocksdb::BackupEngineOptions(backup_dir), rocksdb::Env::Default(), &engine);
+  const auto status = BackupEngineReadOnly::Open(rocksdb::BackupEngineOptions(backup_dir),
+                                                 rocksdb::Env::Default(), &engine);
   if (!status.ok()) return from_rocks(status, absl::StrCat("opening the backups in ", backup_dir));
   return std::unique_ptr<BackupEngineReadOnly>(engine);
 }
 
 Status no_backup(const std::string& backup_dir, int64_t id) {
-  return absl::NotFoundError(
-      absl::StrCat(backup_dir, " holds no backup ", id == 0 ? "at all" : std::to_string(id),
-                   "; list the backups to see which there are"));
+  return absl::NotFoundError(absl::StrCat(backup_dir, " holds no backup ",
+                                          id == 0 ? "at all" : std::to_string(id),
+                                          "; list the backups to see which there are"));
 }
 
 Result<rocksdb::BackupID> checked_id(const std::string& backup_dir, int64_t id) {
@@ -68,7 +68,8 @@ Result<BackupInfo> make_backup(const RocksStore& store, const Identity& identity
   if (!status.ok()) return from_rocks(status, absl::StrCat("opening the backups in ", backup_dir));
   const std::unique_ptr<rocksdb::BackupEngine> engine(opened);
   rocksdb::CreateBackupOptions create;
-  create.flush_before_backup = true;  // its own list of files: without a log of RocksDB's, all of them
+  create.flush_before_backup =
+      true;  // its own list of files: without a log of RocksDB's, all of them
   rocksdb::BackupID id = 0;
   status = engine->CreateNewBackupWithMetadata(create, &store.db(), format_identity(identity), &id);
   if (!status.ok()) return from_rocks(status, "taking a backup");

@@ -25,8 +25,8 @@ struct LogTicket {
 /// Takes what the log has written on: to the applier first, then to the heads, then to the waiters.
 ///
 /// Owned by a local journal; outlives the lane. Runs on the lane's commit thread.
-/// Invariants: I1 (nobody is told committed before the sync), I10 (readers see it before anybody is told).
-/// Not its job: ending the process after a failure: `on_fatal` does.
+/// Invariants: I1 (nobody is told committed before the sync), I10 (readers see it before anybody is
+/// told). Not its job: ending the process after a failure: `on_fatal` does.
 class CommitSink final : public log::GroupSink {
  public:
   CommitSink(Heads& heads, Applier& applier, std::function<void(std::string)> on_fatal)

@@ -29,11 +29,17 @@ class Damage {
     const std::lock_guard lock(mutex_);
     return marked_.contains(key_hash);
   }
-  /// A read failed; the next one may go well if it was the disk's doing, so nothing is refused for it.
+  /// A read failed; the next one may go well if it was the disk's doing, so nothing is refused for
+  /// it.
   void saw(uint64_t key_hash) {
     const std::lock_guard lock(mutex_);
     seen_.insert(key_hash);
     ++reads_;
+  }
+  /// Marked, or met by a read: it may be erased.
+  [[nodiscard]] bool known(uint64_t key_hash) const {
+    const std::lock_guard lock(mutex_);
+    return marked_.contains(key_hash) || seen_.contains(key_hash);
   }
   [[nodiscard]] size_t conversations() const {
     const std::lock_guard lock(mutex_);

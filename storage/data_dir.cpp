@@ -1,22 +1,21 @@
 #include "storage/data_dir.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
-
-#include <nlohmann/json.hpp>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include <nlohmann/json.hpp>
+
 #include "storage/log/disk.hpp"
 
 namespace parley {
@@ -60,10 +59,7 @@ std::string format_identity(const Identity& identity) {
   json["store_id"] = format_uuid(identity.store_id);
   json["shard_count"] = identity.shard_count;
   json["created"] = identity.created;
-  if (identity.restored_at) {
-    json["restored_at"] = {{"frame", identity.restored_at->frame},
-                           {"chain", identity.restored_at->chain}};
-  }
+  json["begun"] = identity.begun;
   return json.dump(2) + "\n";
 }
 
@@ -89,20 +85,17 @@ Result<Identity> parse_identity(const std::string& text, const std::string& path
                      Identity::k_format, "; use the newer release"));
   }
   const auto shard_count = number(json, "shard_count");
-  if (!shard_count || *shard_count == 0 || *shard_count > 65536) return unreadable("no shard_count");
+  if (!shard_count || *shard_count == 0 || *shard_count > 65536)
+    return unreadable("no shard_count");
   identity.shard_count = static_cast<uint32_t>(*shard_count);
   if (!json.contains("store_id") || !json["store_id"].is_string()) return unreadable("no store_id");
   auto store_id = parse_uuid("store_id", json["store_id"].get<std::string>());
   if (!store_id.ok()) return unreadable("store_id is no UUID");
   identity.store_id = *store_id;
   identity.created = json.value("created", "");
-  const auto restored = json.find("restored_at");
-  if (restored != json.end() && restored->is_object()) {
-    const auto frame = number(*restored, "frame");
-    const auto chain = number(*restored, "chain");
-    if (!frame || !chain) return unreadable("restored_at");
-    identity.restored_at = log::Mark{*frame, *chain};
-  }
+  const auto begun = json.find("begun");
+  if (begun == json.end() || !begun->is_boolean()) return unreadable("no begun");
+  identity.begun = begun->get<bool>();
   return identity;
 }
 
@@ -114,7 +107,8 @@ Status write_identity(const std::string& data_dir, const Identity& identity) {
   {
     const log::OpenFile file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!file.is_open()) return log::disk_error(errno, "open", fresh);
-    if (Status status = log::write_all(disk, file.get(), fresh, text, 0); !status.ok()) return status;
+    if (Status status = log::write_all(disk, file.get(), fresh, text, 0); !status.ok())
+      return status;
     if (disk.sync(file.get()) != 0) return log::disk_error(errno, "fdatasync", fresh);
   }
   if (disk.rename(fresh, path) != 0) return log::disk_error(errno, "rename", path);
@@ -137,8 +131,9 @@ Result<DataDir> DataDir::lock(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
-    return absl::FailedPreconditionError(absl::StrCat("cannot create the data directory ", path, ": ",
-                                                      error.message(), "; check its permissions"));
+    return absl::FailedPreconditionError(absl::StrCat("cannot create the data directory ", path,
+                                                      ": ", error.message(),
+                                                      "; check its permissions"));
   }
   const std::string lock_path = path + "/LOCK";
   const int file = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -193,9 +188,10 @@ Result<Identity> DataDir::open_identity(uint32_t shard_count) const {
     return absl::DataLossError(absl::StrCat(
         path_, " holds data but no file IDENTITY; put that file back, or restore a backup"));
   }
-  Identity identity{.store_id = random_id(),
-                    .shard_count = shard_count,
-                    .created = absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone())};
+  Identity identity{
+      .store_id = random_id(),
+      .shard_count = shard_count,
+      .created = absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone())};
   if (Status status = write_identity(path_, identity); !status.ok()) return status;
   return identity;
 }

@@ -6,7 +6,6 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
-#include "storage/log/mark.hpp"
 
 namespace parley {
 
@@ -17,8 +16,8 @@ struct Identity {
   Id128 store_id;
   uint32_t shard_count = 256;
   std::string created;  ///< RFC 3339
-  /// Set where a backup was put back: its log begins after this place, whatever else would be missing.
-  std::optional<log::Mark> restored_at;
+  /// Set by the first start that had everything in place: from then on a missing log is a loss.
+  bool begun = false;
 };
 std::string format_identity(const Identity& identity);
 /// FAILED_PRECONDITION where a newer release wrote it, DATA_LOSS where it cannot be read.
@@ -40,7 +39,8 @@ class DataDir {
   DataDir& operator=(DataDir&& other) noexcept;
   ~DataDir();
 
-  /// Reads IDENTITY, or writes one for a new store. Refuses another count of shards than the stored one.
+  /// Reads IDENTITY, or writes one for a new store. Refuses another count of shards than the stored
+  /// one.
   Result<Identity> open_identity(uint32_t shard_count) const;
 
   [[nodiscard]] const std::string& path() const { return path_; }

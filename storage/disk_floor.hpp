@@ -9,8 +9,8 @@ namespace parley {
 
 /// Whether there is too little space left on a directory's file system to take more data.
 ///
-/// Owned by a local journal. Any thread may ask; the file system is asked at most ten times a second.
-/// Invariants: full below the floor, not full again before there is a tenth more than that.
+/// Owned by a local journal. Any thread may ask; the file system is asked at most ten times a
+/// second. Invariants: full below the floor, not full again before there is a tenth more than that.
 class DiskFloor {
  public:
   DiskFloor(std::string directory, uint64_t floor_bytes)

@@ -7,8 +7,8 @@
 /// What a batch does to stored things beside its events. The same for every journal.
 namespace parley {
 
-/// What must be known of a conversation to store its next batch without knowing its state. All zero where
-/// it does not exist.
+/// What must be known of a conversation to store its next batch without knowing its state. All zero
+/// where it does not exist.
 struct Head {
   Version version;
   Id128 history;          ///< where its next messages go
@@ -26,13 +26,13 @@ struct PlacedMessage {
 struct Effects {
   Head after;
   std::vector<PlacedMessage> messages;
-  std::vector<HistoryDrop> drops;      ///< to be carried out after the messages were stored
+  std::vector<HistoryDrop> drops;       ///< to be carried out after the messages were stored
   bool pending_releases_moved = false;  ///< State::pending_releases may have changed
 };
 Effects effects_of(const Batch& batch, const Head& before);
 
-/// Until when what is left of a deleted conversation is needed by retries: its last remembered request.
-/// Nothing where no request is remembered.
+/// Until when what is left of a deleted conversation is needed by retries: its last remembered
+/// request. Nothing where no request is remembered.
 std::optional<WallTime> forgotten_after(const State& remains);
 
 }  // namespace parley

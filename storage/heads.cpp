@@ -154,7 +154,8 @@ Epoch Heads::epoch(Shard shard) const {
 
 void Heads::close() {
   closed_.store(true);
-  for (auto& at : stripes_) const std::lock_guard lock(at.mutex);  // whoever was about to submit is done
+  for (auto& at : stripes_)
+    const std::lock_guard lock(at.mutex);  // whoever was about to submit is done
 }
 
 size_t Heads::size() const {

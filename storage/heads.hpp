@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+
 #include "storage/effects.hpp"
 #include "storage/journal.hpp"
 
 namespace parley {
 
-/// A commit on its way through the log to the store, and who is told. Not changed once it is in the log.
+/// A commit on its way through the log to the store, and who is told. Not changed once it is in the
+/// log.
 struct Pending {
   Commit commit;
   CommitWaiter* waiter = nullptr;
@@ -26,14 +28,13 @@ struct Pending {
   Id128 history_after;              ///< where the next messages go
 };
 
-/// Which conversations are active here and at which version: decides which commits go into the log, and in
-/// which order. At most one commit of a conversation is in the log's hands, so that one that fails leaves
-/// no gap.
+/// Which conversations are active here and at which version: decides which commits go into the log,
+/// and in which order. At most one commit of a conversation is in the log's hands, so that one that
+/// fails leaves no gap.
 ///
 /// Owned by a local journal. Any thread; locked by stripes of shards.
-/// Invariants: I3 (a commit follows on the one before), I7 (none below the shard's epoch enters the log
-/// after the raise did).
-/// Not its job: encoding, the log, what is stored.
+/// Invariants: I3 (a commit follows on the one before), I7 (none below the shard's epoch enters the
+/// log after the raise did). Not its job: encoding, the log, what is stored.
 class Heads {
  public:
   /// Hands a commit to the log; called with the stripe locked, so it must not call back.
@@ -41,8 +42,8 @@ class Heads {
 
   Heads(uint32_t shard_count, Submit submit);
 
-  /// An activation begins: `read` is called, without locks, until no commit came between. Counts as loaded
-  /// from before the first read.
+  /// An activation begins: `read` is called, without locks, until no commit came between. Counts as
+  /// loaded from before the first read.
   Result<State> load(const ConversationKey& key, Shard shard,
                      const std::function<Result<State>()>& read);
   void release(const ConversationKey& key, Shard shard);
@@ -58,8 +59,8 @@ class Heads {
   };
   void settle(const Pending& pending, WriteOutcome outcome, std::vector<Refused>& refused);
 
-  /// Raises, never lowers, and calls `submit` with what holds now, with the stripe locked. Calls nothing
-  /// once closed.
+  /// Raises, never lowers, and calls `submit` with what holds now, with the stripe locked. Calls
+  /// nothing once closed.
   void raise(Shard shard, Epoch epoch, const std::function<void(Epoch)>& submit);
   void restore_epoch(Shard shard, Epoch epoch);
   [[nodiscard]] Epoch epoch(Shard shard) const;

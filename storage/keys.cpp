@@ -10,9 +10,7 @@ namespace {
 constexpr size_t k_shard_size = sizeof(uint16_t);
 constexpr size_t k_kind_size = 1;
 
-void put_name(std::string& out, std::string_view name) {
-  out.append(name).push_back('\0');
-}
+void put_name(std::string& out, std::string_view name) { out.append(name).push_back('\0'); }
 
 void put_string(std::string& out, std::string_view text) {
   put_big<uint16_t>(out, static_cast<uint16_t>(text.size()));
@@ -29,9 +27,7 @@ WallTime restore(uint64_t inverted) {
 uint64_t sortable(WallTime time) {
   return static_cast<uint64_t>(time.micros) ^ (uint64_t{1} << 63);
 }
-WallTime from_sortable(uint64_t bits) {
-  return {static_cast<int64_t>(bits ^ (uint64_t{1} << 63))};
-}
+WallTime from_sortable(uint64_t bits) { return {static_cast<int64_t>(bits ^ (uint64_t{1} << 63))}; }
 
 std::optional<std::string_view> take_name(std::string_view& in) {
   const size_t end = in.find('\0');
@@ -75,7 +71,9 @@ std::string with_part(std::string_view conversation, Part part) {
 }
 }  // namespace
 
-std::string remains(std::string_view conversation) { return with_part(conversation, Part::remains); }
+std::string remains(std::string_view conversation) {
+  return with_part(conversation, Part::remains);
+}
 std::string snapshot(std::string_view conversation) {
   return with_part(conversation, Part::snapshot);
 }

@@ -8,9 +8,9 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 
-/// Every key of the local store and how it sorts; nothing else builds or reads one. The layout is part of
-/// the storage format. Numbers are big-endian, so that bytes sort as values do. Each key of a conversation
-/// begins with its shard, so that a shard is one range in every column family.
+/// Every key of the local store and how it sorts; nothing else builds or reads one. The layout is
+/// part of the storage format. Numbers are big-endian, so that bytes sort as values do. Each key of
+/// a conversation begins with its shard, so that a shard is one range in every column family.
 ///
 /// state:    shard u16 | tenant 00 | thread 00 | part
 ///             part 00 remains, 01 snapshot, 02 version u64: event, 03 head
@@ -20,9 +20,12 @@
 ///             'U' tenant 00 str(user)             | rank | thread   by user
 ///             'L' tenant 00 str(key) str(value)   | rank | thread   by label
 ///             'R' tenant 00 thread                                  must tell its parents
-///             'T' time u64 | tenant 00 thread                       what is left may be forgotten then
-///           rank: the last activity, inverted, so that the newest comes first; str: length u16 | bytes
-/// default:  "applied", 'D' key hash u64, 'E' shard u16, 'S' family | number u64 | begin: to be scrubbed
+///             'T' time u64 | tenant 00 thread                       what is left may be forgotten
+///             then
+///           rank: the last activity, inverted, so that the newest comes first; str: length u16 |
+///           bytes
+/// default:  "applied", 'D' key hash u64, 'E' shard u16, 'S' family | number u64 | begin: to be
+/// scrubbed
 namespace parley::keys {
 
 enum class Part : uint8_t { remains = 0, snapshot = 1, event = 2, head = 3 };

@@ -11,9 +11,10 @@ namespace parley {
 
 /// One page of a list: the rows of all shards, merged newest first.
 ///
-/// On the stack of whoever lists; reads one view. Each condition (user, a label, or merely the tenant) is a
-/// run of index rows in the same order, so conditions are joined by leaping from one to the other, and
-/// shards are merged as far as the page needs. A conversation that is not shown is never read.
+/// On the stack of whoever lists; reads one view. Each condition (user, a label, or merely the
+/// tenant) is a run of index rows in the same order, so conditions are joined by leaping from one
+/// to the other, and shards are merged as far as the page needs. A conversation that is not shown
+/// is never read.
 class Listing {
  public:
   Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count);

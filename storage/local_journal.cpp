@@ -1,6 +1,7 @@
 #include "storage/local_journal.hpp"
 
 #include "absl/strings/str_cat.h"
+
 #include "base/log.hpp"
 #include "conversation/evolve.hpp"
 #include "storage/applier.hpp"
@@ -100,7 +101,7 @@ Result<Commit> LocalJournal::erasure_of(const ConversationKey& key, Shard shard,
   const StoreView view(*store_);
   const auto head = read_head(view, key, shard);
   auto state = read_stored_state(view, key, shard);
-  if (state.ok() && !damage_->marked(hash)) {
+  if (state.ok() && !damage_->known(hash)) {
     return absl::FailedPreconditionError(absl::StrCat(
         "conversation ", key.thread, " is not damaged; delete it as any other conversation"));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,18 +36,19 @@ struct LocalOptions {
   /// Of blocks read and rows not yet flushed, together.
   size_t memory_bytes = 96U << 20;
   uint64_t log_segment_bytes = 64ULL << 20;
+  /// Erased content begins to leave the files within this time.
+  std::chrono::seconds scrub_every{10};
   /// Below this much free space nothing but deletions is committed.
   uint64_t disk_floor_bytes = 256ULL << 20;
   Limits limits;
   std::string backup_dir;  ///< empty: data_dir/backups
-  /// Called once, on a thread of the journal's, when its log has failed: the process is to end. A restart
-  /// finds out what was written.
+  /// Called once, on a thread of the journal's, when its log has failed: the process is to end. A
+  /// restart finds out what was written.
   std::function<void(std::string)> on_fatal;
 
   // For tests.
-  bool compress = true;         ///< off: stored bytes are legible on disk
-  bool flush_on_close = true;   ///< off: closing leaves what a crash would leave
-  log::Disk* disk = nullptr;    ///< null: the real one
+  bool compress = true;       ///< off: stored bytes are legible on disk
+  log::Disk* disk = nullptr;  ///< null: the real one
 };
 
 struct BackupInfo {
@@ -58,35 +60,37 @@ struct BackupInfo {
 
 /// Counters since start, and a few gauges.
 struct LocalStats {
-  uint64_t groups = 0;          ///< written and synced
+  uint64_t groups = 0;  ///< written and synced
   uint64_t commits = 0;
   uint64_t log_bytes = 0;
   uint64_t log_write_micros = 0;  ///< sum over groups: write and sync
   uint64_t log_refused = 0;
-  uint64_t log_segments = 0;    ///< now, not let go of
+  uint64_t log_segments = 0;  ///< now, not let go of
   uint64_t applied_frame = 0;
   uint64_t durable_frame = 0;
   uint64_t rounds = 0;
-  uint64_t waiting_bytes = 0;   ///< durable, not applied yet
+  uint64_t waiting_bytes = 0;  ///< durable, not applied yet
   uint64_t store_write_failures = 0;
   uint64_t flushes = 0;
   uint64_t scrubs = 0;
   uint64_t snapshots_asked = 0;
   uint64_t damaged_reads = 0;
-  uint64_t active = 0;          ///< conversations loaded
+  uint64_t active = 0;  ///< conversations loaded
   uint64_t disk_free = 0;
 };
 
-/// The journal of one machine: a write-ahead log that answers, and RocksDB behind it that remembers.
+/// The journal of one machine: a write-ahead log that answers, and RocksDB behind it that
+/// remembers.
 ///
-/// Owned by the server, one for a data directory. Any thread may call; reads block on the disk. Waiters
-/// are told on the log's thread or, when refused, on the caller's.
-/// Invariants: I1, I3, I7, I10 as in Heads, CommitSink and Applier; after a failed sync nothing is written.
-/// Not its job: ending the process (on_fatal), deciding when to scrub or flush (Upkeep).
+/// Owned by the server, one for a data directory. Any thread may call; reads block on the disk.
+/// Waiters are told on the log's thread or, when refused, on the caller's. Invariants: I1, I3, I7,
+/// I10 as in Heads, CommitSink and Applier; after a failed sync nothing is written. Not its job:
+/// ending the process (on_fatal), deciding when to scrub or flush (Upkeep).
 class LocalJournal final : public Journal {
  public:
-  /// Creates the store where there is none, else replays what the last process left. Errors name the file
-  /// and the remedy: FAILED_PRECONDITION (in use, other shard count, newer format), DATA_LOSS.
+  /// Creates the store where there is none, else replays what the last process left. Errors name
+  /// the file and the remedy: FAILED_PRECONDITION (in use, other shard count, newer format),
+  /// DATA_LOSS.
   static Result<std::unique_ptr<LocalJournal>> open(LocalOptions options);
   ~LocalJournal() override;
   LocalJournal(const LocalJournal&) = delete;
@@ -107,14 +111,15 @@ class LocalJournal final : public Journal {
   Result<std::vector<ListedConversation>> list(const ListQuery& query) override;
   Result<std::vector<UnfinishedRelease>> unfinished_releases() override;
 
-  /// Deletes a damaged conversation, which cannot be loaded to be deleted. FAILED_PRECONDITION where it is
-  /// not damaged.
+  /// Deletes a damaged conversation, which cannot be loaded to be deleted. FAILED_PRECONDITION
+  /// where it is not damaged.
   Status erase(const ConversationKey& key, Shard shard);
   /// Does now, and waits for, what erased content would get within seconds: leaving every file.
   Status scrub();
   /// Everything committed so far is in the store's files when it returns OK.
   Status flush();
-  /// Forgets what is left of deleted conversations whose retries are over by this time. Done hourly anyway.
+  /// Forgets what is left of deleted conversations whose retries are over by this time. Done hourly
+  /// anyway.
   Status purge(WallTime now);
 
   Result<BackupInfo> create_backup();
@@ -123,6 +128,9 @@ class LocalJournal final : public Journal {
   Status verify_backup(int64_t id);
   /// verify_store for a store in use: checks what was committed before it began.
   Result<VerifyReport> verify(const std::function<void(const VerifyReport&)>& progress);
+
+  /// For tests. Off: closing leaves what a killed process would leave.
+  void flush_on_close(bool on) { flush_on_close_ = on; }
 
   [[nodiscard]] std::string store_id() const;
   [[nodiscard]] uint32_t shard_count() const { return options_.shard_count; }
@@ -135,8 +143,8 @@ class LocalJournal final : public Journal {
  private:
   explicit LocalJournal(LocalOptions options);
   Status start();
-  Status replay(const Identity& identity, log::Mark* last);
-  Status open_lane(const Identity& identity, log::Mark last);
+  Status replay(log::Mark* last);
+  Status open_lane(log::Mark last);
   Status restore_marks();
 
   Status await(const ConversationKey& key, uint64_t hash);
@@ -146,6 +154,7 @@ class LocalJournal final : public Journal {
   Result<Commit> erasure_of(const ConversationKey& key, Shard shard, uint64_t hash);
 
   LocalOptions options_;
+  bool flush_on_close_ = true;
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<Identity> identity_;

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+
 #include "base/log.hpp"
 #include "storage/applier.hpp"
 #include "storage/bytes.hpp"
@@ -15,11 +16,13 @@
 #include "storage/local_journal.hpp"
 #include "storage/log/lane.hpp"
 #include "storage/log/replay.hpp"
+#include "storage/log/segment.hpp"
 #include "storage/rocks_store.hpp"
 #include "storage/round.hpp"
 #include "storage/upkeep.hpp"
 
-/// The local journal's beginning and end: open the store, replay what its log holds beyond it, go on.
+/// The local journal's beginning and end: open the store, replay what its log holds beyond it, go
+/// on.
 namespace parley {
 namespace {
 
@@ -28,8 +31,7 @@ constexpr size_t k_replay_round_bytes = 4U << 20;
 /// Records of the log on their way into the store, in rounds.
 class Recovery {
  public:
-  Recovery(const RocksStore& store, Heads& heads, Damage& damage,
-           std::vector<log::Damage> damages)
+  Recovery(const RocksStore& store, Heads& heads, Damage& damage, std::vector<log::Damage> damages)
       : store_(store), heads_(heads), damage_(damage), damages_(std::move(damages)) {
     std::sort(damages_.begin(), damages_.end(),
               [](const log::Damage& a, const log::Damage& b) { return a.frame < b.frame; });
@@ -40,9 +42,9 @@ class Recovery {
     auto decoded = decode_log_record(record.payload, heads_.shard_count());
     if (!decoded.ok()) {
       // Its checksum was right: it was written by a newer release, or by one with a fault.
-      return Status(decoded.status().code(),
-                    absl::StrCat("frame ", record.frame, " of the log: ",
-                                 decoded.status().message()));
+      return Status(
+          decoded.status().code(),
+          absl::StrCat("frame ", record.frame, " of the log: ", decoded.status().message()));
     }
     if (const auto* raised = std::get_if<EpochRaised>(&*decoded)) {
       heads_.restore_epoch(raised->shard, raised->epoch);
@@ -66,7 +68,8 @@ class Recovery {
       return absl::OkStatus();
     }
     if (Status status = write(std::nullopt); !status.ok()) return status;
-    for (; next_damage_ < damages_.size() && damages_[next_damage_].frame <= frame; ++next_damage_) {
+    for (; next_damage_ < damages_.size() && damages_[next_damage_].frame <= frame;
+         ++next_damage_) {
       const auto& hashes = damages_[next_damage_].key_hashes;
       damaged_.insert(damaged_.end(), hashes.begin(), hashes.end());
     }
@@ -139,8 +142,8 @@ Status LocalJournal::start() {
                                    [this](std::shared_ptr<Pending> p) { submit(std::move(p)); });
   if (Status status = restore_marks(); !status.ok()) return status;
   log::Mark last;
-  if (Status status = replay(*identity_, &last); !status.ok()) return status;
-  return open_lane(*identity_, last);
+  if (Status status = replay(&last); !status.ok()) return status;
+  return open_lane(last);
 }
 
 /// What the store remembers beside conversations: damaged ones and epochs.
@@ -160,18 +163,21 @@ Status LocalJournal::restore_marks() {
   return scan.status();
 }
 
-Status LocalJournal::replay(const Identity& identity, log::Mark* last) {
+Status LocalJournal::replay(log::Mark* last) {
   const auto applied = store_->applied();
   if (!applied.ok()) return applied.status();
   *last = *applied;
-  const bool fresh_log = !std::filesystem::exists(dir_->lane());
-  // A store that was put back from a backup begins a new log where the backup ended.
-  if (fresh_log && identity.restored_at == *applied) return absl::OkStatus();
+  // A new store has no log yet; one put back from a backup begins a new log where the backup ended.
+  if (!identity_->begun) return absl::OkStatus();
+  const auto files = log::list_lane_files(dir_->lane());
+  if (!files.ok() || files->segments.empty()) {
+    return absl::DataLossError(absl::StrCat(
+        "the log in ", dir_->lane(), " is missing; put its files back, or restore a backup"));
+  }
   const log::ReplayOptions options{
-      .directory = dir_->lane(), .store_id = identity.store_id, .lane = 0, .after = *applied};
+      .directory = dir_->lane(), .store_id = identity_->store_id, .lane = 0, .after = *applied};
   // Read twice: which conversations are damaged must be known before their later records are met.
-  auto report =
-      log::replay(options, [](const log::ReplayedRecord&) { return absl::OkStatus(); });
+  auto report = log::replay(options, [](const log::ReplayedRecord&) { return absl::OkStatus(); });
   if (!report.ok()) return report.status();
   for (const log::Damage& damage : report->damages) {
     spdlog::critical("damage in the log: {}", damage.what);
@@ -180,8 +186,8 @@ Status LocalJournal::replay(const Identity& identity, log::Mark* last) {
   // Nothing of it is on disk before all of it is: the next start would replay the same again.
   store_->bound_unflushed(SIZE_MAX / 2);
   Recovery recovery(*store_, *heads_, *damage_, std::move(report->damages));
-  report = log::replay(
-      options, [&](const log::ReplayedRecord& record) { return recovery.take(record); });
+  report = log::replay(options,
+                       [&](const log::ReplayedRecord& record) { return recovery.take(record); });
   if (!report.ok()) return report.status();
   if (Status status = recovery.finish(report->last); !status.ok()) return status;
   *last = report->last;
@@ -193,24 +199,29 @@ Status LocalJournal::replay(const Identity& identity, log::Mark* last) {
   return absl::OkStatus();
 }
 
-Status LocalJournal::open_lane(const Identity& identity, log::Mark last) {
+Status LocalJournal::open_lane(log::Mark last) {
   applier_ = std::make_unique<Applier>(*store_, *heads_, *damage_, last, ApplierOptions{},
                                        [this](bool erased) { upkeep_->after_round(erased); });
   sink_ = std::make_unique<CommitSink>(*heads_, *applier_, options_.on_fatal);
-  auto lane = log::Lane::open({.directory = dir_->lane(),
-                               .store_id = identity.store_id,
-                               .lane = 0,
-                               .segment_bytes = options_.log_segment_bytes,
-                               .group_bytes_max =
-                                   std::min<uint64_t>(4U << 20, options_.log_segment_bytes / 2),
-                               .record_bytes_max = options_.log_segment_bytes / 2,
-                               .disk = options_.disk},
-                              last, *sink_);
+  auto lane = log::Lane::open(
+      {.directory = dir_->lane(),
+       .store_id = identity_->store_id,
+       .lane = 0,
+       .segment_bytes = options_.log_segment_bytes,
+       .group_bytes_max = std::min<uint64_t>(4U << 20, options_.log_segment_bytes / 2),
+       .record_bytes_max = options_.log_segment_bytes / 2,
+       .disk = options_.disk},
+      last, *sink_);
   if (!lane.ok()) return lane.status();
   lane_ = *std::move(lane);
   const size_t half = options_.memory_bytes / 2;
   upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_,
-                                     UpkeepOptions{.flush_bytes = half / 3});
+                                     UpkeepOptions{.flush_bytes = half / 3,
+                                                   .scrub_every = options_.scrub_every});
+  if (!identity_->begun) {
+    identity_->begun = true;
+    if (Status status = write_identity(options_.data_dir, *identity_); !status.ok()) return status;
+  }
   upkeep_->start();  // what it asks of the applier comes back to it
   lane_->release(last.frame);
   return absl::OkStatus();
@@ -221,12 +232,12 @@ LocalJournal::~LocalJournal() {
   if (!upkeep_) return;  // never started
   heads_->close();
   lane_->stop();
-  applier_->stop(options_.flush_on_close);
-  if (options_.flush_on_close && !sink_->failed()) {
+  upkeep_->stop();
+  applier_->stop(flush_on_close_);
+  if (flush_on_close_ && !sink_->failed()) {
     const Status status = upkeep_->flush();
     if (!status.ok()) spdlog::warn("closing without a flush: {}", status.ToString());
   }
-  upkeep_->stop();
 }
 
 }  // namespace parley

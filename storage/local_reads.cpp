@@ -1,4 +1,5 @@
 #include "absl/strings/str_cat.h"
+
 #include "storage/applier.hpp"
 #include "storage/damage.hpp"
 #include "storage/heads.hpp"
@@ -107,10 +108,9 @@ Result<std::vector<UnfinishedRelease>> LocalJournal::unfinished_releases() {
   const StoreView view(*store_);
   for (uint32_t shard = 0; shard < options_.shard_count; ++shard) {
     const std::string kind = keys::index_kind({static_cast<uint16_t>(shard)}, 'R');
-    auto scan = view.scan(Family::index, {.begin = kind,
-                                          .end = keys::end_of(kind),
-                                          .within_prefix = false,
-                                          .fill_cache = false});
+    auto scan = view.scan(
+        Family::index,
+        {.begin = kind, .end = keys::end_of(kind), .within_prefix = false, .fill_cache = false});
     for (scan.seek(kind); scan.valid(); scan.next()) {
       auto listed = keys::parse_unfinished(scan.key());
       if (!listed) return absl::DataLossError("a row of unfinished releases cannot be read");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+
 #include "base/check.hpp"
 #include "conversation/evolve.hpp"
 #include "storage/pages.hpp"

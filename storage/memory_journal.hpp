@@ -18,7 +18,8 @@ namespace parley {
 
 struct MemoryOptions {
   uint32_t shard_count = 256;
-  /// Commits are carried out, in groups, by a thread of the journal's; otherwise by the caller of commit().
+  /// Commits are carried out, in groups, by a thread of the journal's; otherwise by the caller of
+  /// commit().
   bool worker_thread = false;
   /// Runs what tells the waiters, where set; otherwise whoever carried out the commits does.
   std::function<void(std::function<void()>)> executor;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+
 #include "storage/backup.hpp"
 #include "storage/codec.hpp"
 #include "storage/data_dir.hpp"
@@ -24,7 +25,8 @@ Status check_absent(const std::string& data_dir) {
   if (!fs::exists(data_dir, error)) return absl::OkStatus();
   if (fs::is_directory(data_dir, error) && fs::is_empty(data_dir, error)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      data_dir, " is not empty; restore into a directory that does not exist yet, then exchange them"));
+      data_dir,
+      " is not empty; restore into a directory that does not exist yet, then exchange them"));
 }
 
 /// Everything of a data directory but its IDENTITY, which is written last and makes it one.
@@ -32,19 +34,15 @@ Status fill(const RestoreRequest& request, const DataDir& dir,
             const std::function<void(uint64_t, uint64_t)>& progress) {
   auto identity = copy_backup(request.backup_dir, request.backup_id, dir.db(), progress);
   if (!identity.ok()) return identity.status();
-  auto store = RocksStore::open_read_only({dir.db(), k_memory_bytes, true});
-  if (!store.ok()) return store.status();
-  const auto applied = (*store)->applied();
-  if (!applied.ok()) return applied.status();
-  identity->restored_at = *applied;
+  // What was restored begins a log of its own, where the backup ends.
+  identity->begun = false;
   return write_identity(dir.path(), *identity);
 }
 
 /// The frames that the store has not applied yet.
 Status verify_log(const DataDir& dir, const Identity& identity, log::Mark applied,
                   Verification& verification) {
-  std::error_code error;
-  if (!fs::exists(dir.lane(), error) && identity.restored_at == applied) return absl::OkStatus();
+  if (!identity.begun) return absl::OkStatus();
   const auto report = log::replay(
       {.directory = dir.lane(), .store_id = identity.store_id, .lane = 0, .after = applied},
       [&](const log::ReplayedRecord& record) {

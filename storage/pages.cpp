@@ -42,10 +42,7 @@ size_t rough_event_bytes(const Event& event) {
 }
 
 MessageRange recent_range(const State& state, Shard own) {
-  return {.spans = state.spans(own),
-          .from = {1},
-          .to = state.last_sequence,
-          .newest_first = true};
+  return {.spans = state.spans(own), .from = {1}, .to = state.last_sequence, .newest_first = true};
 }
 
 Status nothing_stored(const ConversationKey& key) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
@@ -9,7 +10,6 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
-#include "absl/strings/str_cat.h"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 
@@ -50,11 +50,18 @@ rocksdb::BlockBasedTableOptions table_options(const std::shared_ptr<rocksdb::Cac
 ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
                                    const std::shared_ptr<rocksdb::Cache>& cache) {
   ColumnFamilyOptions family_options;
-  // Never reached: the journal flushes all families together, and the shared bound of memory stands behind
-  // it. Recovery lifts that bound, so that nothing it applied is on disk before all of it is.
+  // Never reached: the journal flushes all families together, and the shared bound of memory stands
+  // behind it. Recovery lifts that bound, so that nothing it applied is on disk before all of it
+  // is.
   family_options.write_buffer_size = size_t{1} << 30;
   family_options.arena_block_size = 256U << 10;
   family_options.max_write_buffer_number = 4;
+  // Why: with a damaged file, files may pile up above it; what is not damaged is served all the
+  // same.
+  family_options.level0_slowdown_writes_trigger = 64;
+  family_options.level0_stop_writes_trigger = 1 << 16;
+  family_options.soft_pending_compaction_bytes_limit = 0;
+  family_options.hard_pending_compaction_bytes_limit = 0;
   family_options.level_compaction_dynamic_level_bytes = true;
   family_options.target_file_size_base = 16U << 20;
   family_options.max_bytes_for_level_base = 64U << 20;
@@ -90,6 +97,9 @@ rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::WriteBufferMa
   database.create_if_missing = true;
   database.create_missing_column_families = true;
   database.atomic_flush = true;
+  // Why: one damaged block that a compaction meets would make the whole store refuse writes. Reads
+  // check every block all the same; what else "paranoid" means is check_files() below.
+  database.paranoid_checks = false;
   // Why: what closing would flush has no place in the log beside it; the journal flushes itself.
   database.avoid_flush_during_shutdown = true;
   database.max_open_files = 256;
@@ -113,32 +123,48 @@ Status from_rocks(const rocksdb::Status& status, std::string_view doing) {
   const std::string text =
       absl::StrCat(absl::string_view(doing.data(), doing.size()), ": ", status.ToString());
   if (status.IsCorruption()) {
-    return absl::DataLossError(
-        absl::StrCat(text, "; stored bytes are damaged: restore a backup, or delete the conversation"));
+    return absl::DataLossError(absl::StrCat(
+        text, "; stored bytes are damaged: restore a backup, or delete the conversation"));
   }
   if (status.IsInvalidArgument() || status.IsNotSupported()) {
     return absl::FailedPreconditionError(text);
   }
-  return absl::UnavailableError(absl::StrCat(text, "; try again, and look at the disk if it stays"));
+  return absl::UnavailableError(
+      absl::StrCat(text, "; try again, and look at the disk if it stays"));
 }
 
 namespace {
-std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(const RocksOptions& options,
-                                                         const std::shared_ptr<rocksdb::Cache>& cache) {
+std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(
+    const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& cache) {
   std::vector<rocksdb::ColumnFamilyDescriptor> all;
   for (const Family family : k_all_families) {
     all.emplace_back(k_names[static_cast<size_t>(family)], family_options(family, options, cache));
   }
   return all;
 }
+/// All files are there and as long as the manifest says.
+Status check_files(rocksdb::DB& db) {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db.GetLiveFilesMetaData(&files);
+  for (const auto& file : files) {
+    const std::string path = db.GetName() + "/" + file.relative_filename;
+    uint64_t bytes = 0;
+    const auto status = db.GetEnv()->GetFileSize(path, &bytes);
+    if (status.ok() && bytes == file.size) continue;
+    return absl::DataLossError(
+        absl::StrCat(path, status.ok() ? " is not as long as it was written" : " is missing",
+                     "; put the file back, or restore a backup"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options) {
   std::unique_ptr<RocksStore> store(new RocksStore);
   // One bound for both: memtables are charged to the cache and push blocks out of it.
   const auto cache = rocksdb::NewLRUCache(options.memory_bytes);
-  store->buffers_ =
-      std::make_shared<rocksdb::WriteBufferManager>(options.memory_bytes / 2, cache);
+  store->buffers_ = std::make_shared<rocksdb::WriteBufferManager>(options.memory_bytes / 2, cache);
   store->files_.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
   rocksdb::DB* db = nullptr;
   const auto status =
@@ -146,6 +172,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options
                         descriptors(options, cache), &store->handles_, &db);
   store->db_.reset(db);
   if (!status.ok()) return from_rocks(status, absl::StrCat("opening ", options.directory));
+  if (Status files = check_files(*store->db_); !files.ok()) return files;
   return store;
 }
 
@@ -156,10 +183,11 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open_read_only(const RocksOption
   database.create_if_missing = false;
   database.create_missing_column_families = false;
   rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::OpenForReadOnly(database, options.directory,
-                                                   descriptors(options, cache), &store->handles_, &db);
+  const auto status = rocksdb::DB::OpenForReadOnly(
+      database, options.directory, descriptors(options, cache), &store->handles_, &db);
   store->db_.reset(db);
   if (!status.ok()) return from_rocks(status, absl::StrCat("opening ", options.directory));
+  if (Status files = check_files(*store->db_); !files.ok()) return files;
   return store;
 }
 
@@ -202,7 +230,8 @@ void RocksStore::put_applied(rocksdb::WriteBatch& batch, const RocksStore& store
 
 Result<log::Mark> RocksStore::applied() const {
   std::string value;
-  const auto status = db_->Get(rocksdb::ReadOptions(), family(Family::meta), keys::k_applied, &value);
+  const auto status =
+      db_->Get(rocksdb::ReadOptions(), family(Family::meta), keys::k_applied, &value);
   if (status.IsNotFound()) return log::Mark{};
   if (!status.ok()) return from_rocks(status, "reading the store's place in the log");
   std::string_view rest = value;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+
 #include "base/log.hpp"
 #include "conversation/evolve.hpp"
 #include "storage/bytes.hpp"
@@ -51,8 +52,8 @@ void Round::put(Family family, std::string_view key, std::string_view value) {
 void Round::remove(Family family, std::string_view key) {
   batch_.Delete(store_.family(family), slice(key)).PermitUncheckedError();
 }
-/// Rows of A, U and L: each is put once before it is removed, and removed in no other way, so that both
-/// vanish when they meet and lists do not wade through what activity leaves behind.
+/// Rows of A, U and L: each is put once before it is removed, and removed in no other way, so that
+/// both vanish when they meet and lists do not wade through what activity leaves behind.
 void Round::remove_row(std::string_view key) {
   batch_.SingleDelete(store_.family(Family::index), slice(key)).PermitUncheckedError();
 }
@@ -74,7 +75,8 @@ Result<Round::Touched*> Round::touch(const ConversationKey& key, Shard shard) {
   return touch_as(key, shard, row);
 }
 
-Round::Touched* Round::touch_as(const ConversationKey& key, Shard shard, const HeadCache::Row& row) {
+Round::Touched* Round::touch_as(const ConversationKey& key, Shard shard,
+                                const HeadCache::Row& row) {
   auto touched = std::make_unique<Touched>(
       Touched{key, shard, keys::conversation(shard, key), row, row, {}, {}, {}, false});
   return touched_.emplace(key, std::move(touched)).first->second.get();
@@ -123,8 +125,7 @@ Status Round::add(const Commit& commit) {
 
 void Round::store(const Commit& commit, Touched& touched, const Effects& effects) {
   for (const auto& placed : effects.messages) {
-    put(Family::messages,
-        keys::message(commit.shard, placed.history, placed.message.sequence),
+    put(Family::messages, keys::message(commit.shard, placed.history, placed.message.sequence),
         encode_message(placed.message));
   }
   if (commit.batch.gone) return;
@@ -185,10 +186,9 @@ void Round::drop(const Touched& touched, const Effects& effects, const HistoryDr
 /// The rows of a damaged conversation are not known from its state: they are looked for.
 void Round::remove_index_rows(const Touched& touched) {
   const std::string shard = keys::shard(touched.shard);
-  auto scan = view_.scan(Family::index, {.begin = shard,
-                                         .end = keys::end_of(shard),
-                                         .within_prefix = false,
-                                         .fill_cache = false});
+  auto scan = view_.scan(
+      Family::index,
+      {.begin = shard, .end = keys::end_of(shard), .within_prefix = false, .fill_cache = false});
   for (scan.seek(shard); scan.valid(); scan.next()) {
     const auto row = keys::parse_index(scan.key());
     const bool its_own =
@@ -206,12 +206,12 @@ void Round::schedule_scrub(Family family, const std::string& begin, const std::s
 Status Round::add_snapshot(const ConversationKey& key, Shard shard,
                            std::shared_ptr<const State> state) {
   auto touched = touch(key, shard);
-  if (!touched.ok()) return absl::IsDataLoss(touched.status()) ? absl::OkStatus() : touched.status();
+  if (!touched.ok())
+    return absl::IsDataLoss(touched.status()) ? absl::OkStatus() : touched.status();
   HeadCache::Row& row = (*touched)->now;
   // Of this incarnation, not ahead of what is stored, and newer than the one that is there.
   const bool fits = row && state->exists && state->version <= row->head.version &&
-                    state->version > row->snapshot &&
-                    state->current.history == row->head.history;
+                    state->version > row->snapshot && state->current.history == row->head.history;
   if (!fits) return absl::OkStatus();
   put(Family::state, keys::snapshot((*touched)->prefix), encode_state(*state));
   row->snapshot = state->version;
@@ -225,8 +225,7 @@ void Round::raise_epoch(Shard shard, Epoch epoch) {
 }
 
 bool Round::is_damaged(uint64_t key_hash) const {
-  return damaged_.contains(key_hash) ||
-         (damage_.marked(key_hash) && !healed_.contains(key_hash));
+  return damaged_.contains(key_hash) || (damage_.marked(key_hash) && !healed_.contains(key_hash));
 }
 
 void Round::mark_damaged(uint64_t key_hash) {
@@ -257,7 +256,8 @@ void Round::finish_index(const Touched& touched) {
   }
 }
 
-/// What is pending follows from the state alone, which is folded for the few commits that may move it.
+/// What is pending follows from the state alone, which is folded for the few commits that may move
+/// it.
 Status Round::finish_releases(const Touched& touched) {
   if (!touched.releases_moved) return absl::OkStatus();
   auto state = read_stored_state(view_, touched.key, touched.shard);

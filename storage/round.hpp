@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+
 #include "storage/damage.hpp"
 #include "storage/stored_conversation.hpp"
 
@@ -36,13 +37,15 @@ class Round {
  public:
   Round(const RocksStore& store, HeadCache& heads, Damage& damage);
 
-  /// UNAVAILABLE where the store could not be read: nothing was added, the round is to be thrown away.
+  /// UNAVAILABLE where the store could not be read: nothing was added, the round is to be thrown
+  /// away.
   Status add(const Commit& commit);
   Status add_snapshot(const ConversationKey& key, Shard shard, std::shared_ptr<const State> state);
   void raise_epoch(Shard shard, Epoch epoch);
   void mark_damaged(uint64_t key_hash);
 
-  /// Writes it all, with its place in the log if it ends with a whole frame. May be repeated if it fails.
+  /// Writes it all, with its place in the log if it ends with a whole frame. May be repeated if it
+  /// fails.
   Status write(std::optional<log::Mark> applied);
   [[nodiscard]] bool erased() const { return erased_; }
   [[nodiscard]] size_t bytes() const { return batch_.GetDataSize(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+
 #include "conversation/evolve.hpp"
 #include "storage/bytes.hpp"
 #include "storage/codec.hpp"
@@ -16,7 +17,9 @@ constexpr uint8_t k_head_schema = 1;
 
 /// What a newer release wrote is not damaged.
 Status undecodable(const ConversationKey& key, const Status& status) {
-  return absl::IsFailedPrecondition(status) ? status : damaged_conversation(key, std::string(status.message()));
+  return absl::IsFailedPrecondition(status)
+             ? status
+             : damaged_conversation(key, std::string(status.message()));
 }
 
 /// A conversation being read in the order of its keys: remains, snapshot, events, head.
@@ -110,8 +113,8 @@ class Fold {
   }
 
   Status gap(Version version) const {
-    return damaged_conversation(key_, absl::StrCat("version ", version.value, " follows on ",
-                                                   state_.version.value));
+    return damaged_conversation(
+        key_, absl::StrCat("version ", version.value, " follows on ", state_.version.value));
   }
 
   const ConversationKey& key_;
@@ -185,16 +188,14 @@ void fill_bodies(Event& event, const std::vector<Message>& messages) {
 }
 
 /// An event's messages, where they are still kept.
-Result<std::vector<Message>> messages_of(const StoreView& view, const Event& event,
-                                         const Head& now, Shard shard) {
+Result<std::vector<Message>> messages_of(const StoreView& view, const Event& event, const Head& now,
+                                         Shard shard) {
   const auto* appended = std::get_if<MessagesAppended>(&event.body);
   if (appended == nullptr || event.version < now.reset_version) return std::vector<Message>{};
   const Sequence last{appended->first.value + appended->messages.size() - 1};
   return read_stored_messages(
       view,
-      {.spans = {{shard, now.history, appended->first, last}},
-       .from = appended->first,
-       .to = last},
+      {.spans = {{shard, now.history, appended->first, last}}, .from = appended->first, .to = last},
       {.count_max = appended->messages.size(), .bytes_max = SIZE_MAX});
 }
 
@@ -230,10 +231,10 @@ Result<HeadRow> decode_head(std::string_view bytes) {
 }
 
 Status damaged_conversation(const ConversationKey& key, std::string_view what) {
-  return absl::DataLossError(
-      absl::StrCat("conversation ", key.thread, " of tenant ", key.tenant, " is damaged (",
-                   absl::string_view(what.data(), what.size()),
-                   "); restore a backup, or delete the conversation"));
+  return absl::DataLossError(absl::StrCat("conversation ", key.thread, " of tenant ", key.tenant,
+                                          " is damaged (",
+                                          absl::string_view(what.data(), what.size()),
+                                          "); restore a backup, or delete the conversation"));
 }
 
 Result<std::optional<HeadRow>> read_head(const StoreView& view, const ConversationKey& key,

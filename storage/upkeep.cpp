@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/time/clock.h"
+
 #include "base/log.hpp"
 #include "storage/keys.hpp"
 
@@ -19,6 +20,7 @@ constexpr auto k_patience = std::chrono::seconds(30);
 /// A scrub that took long is not soon repeated: it rewrites what it touches.
 constexpr int k_rest_per_scrub = 10;
 constexpr size_t k_ranges_max = 64;
+constexpr uint64_t k_reserve_bytes_max = 64U << 20;
 
 }  // namespace
 
@@ -36,9 +38,11 @@ void Upkeep::start() {
 void Upkeep::stop() {
   {
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return;
   }
   wake_.notify_all();
+  store_.db()
+      .DisableManualCompaction();  // a scrub under way ends; it is due again at the next start
   if (thread_.joinable()) thread_.join();
 }
 
@@ -95,9 +99,10 @@ void Upkeep::do_scrub() {
   spdlog::warn("scrubbing erased content, to be tried again: {}", status.ToString());
 }
 
-/// RocksDB must never meet a full disk: it skips a compaction that could, and fails a flush in time.
+/// RocksDB must never meet a full disk: it skips a compaction that could, and fails a flush in
+/// time.
 void Upkeep::bound_disk_use() {
-  const uint64_t reserve = floor_.floor_bytes() / 8;
+  const uint64_t reserve = std::min(floor_.floor_bytes() / 8, k_reserve_bytes_max);
   const uint64_t free = floor_.free_bytes();
   const uint64_t usable = free > reserve ? free - reserve : 1;
   store_.files().SetMaxAllowedSpaceUsage(store_.files().GetTotalSize() + usable);
@@ -127,8 +132,7 @@ Result<Upkeep::Due> Upkeep::read_due() const {
     const auto key = keys::parse_scrub(scan.key());
     if (!key || static_cast<size_t>(key->family) >= k_families) continue;
     due.rows.emplace_back(scan.key());
-    due.ranges.push_back(
-        {static_cast<Family>(key->family), key->begin, std::string(scan.value())});
+    due.ranges.push_back({static_cast<Family>(key->family), key->begin, std::string(scan.value())});
   }
   if (Status status = scan.status(); !status.ok()) return status;
   due.ranges = coalesce(std::move(due.ranges));
@@ -203,8 +207,8 @@ bool Upkeep::eventually(const std::function<bool()>& done) {
 Status Upkeep::wait_for_old_readers(uint64_t sequence) {
   const bool gone = eventually([&] {
     uint64_t oldest = 0;
-    const bool known = store_.db().GetIntProperty(
-        rocksdb::DB::Properties::kOldestSnapshotSequence, &oldest);
+    const bool known =
+        store_.db().GetIntProperty(rocksdb::DB::Properties::kOldestSnapshotSequence, &oldest);
     return !known || oldest == 0 || oldest >= sequence;
   });
   if (gone) return absl::OkStatus();

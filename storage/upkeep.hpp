@@ -17,15 +17,15 @@
 namespace parley {
 
 struct UpkeepOptions {
-  size_t flush_bytes = 16U << 20;      ///< unflushed bytes that are worth a flush
-  uint64_t closed_segments_max = 2;    ///< of the log, before a flush lets go of them
+  size_t flush_bytes = 16U << 20;    ///< unflushed bytes that are worth a flush
+  uint64_t closed_segments_max = 2;  ///< of the log, before a flush lets go of them
   std::chrono::seconds flush_every{300};
   std::chrono::seconds scrub_every{10};
   std::chrono::seconds purge_every{3600};
 };
 
-/// What keeps the store in order behind the answers: flushes and lets go of the log, scrubs what was
-/// erased out of every file, forgets what is left of deleted conversations.
+/// What keeps the store in order behind the answers: flushes and lets go of the log, scrubs what
+/// was erased out of every file, forgets what is left of deleted conversations.
 ///
 /// Owned by a local journal; has one thread. Any thread may call.
 /// Invariants: the log lets go of a frame only after the flush that covers it.
@@ -39,7 +39,8 @@ class Upkeep {
   void start();
   /// After each round, on the applier's thread: never waits.
   void after_round(bool erased);
-  /// Everything committed before is in the store's files when it returns OK, and the log let go of it.
+  /// Everything committed before is in the store's files when it returns OK, and the log let go of
+  /// it.
   Status flush();
   /// No file of the store or the log holds erased content any more when it returns OK.
   Status scrub();

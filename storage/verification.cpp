@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+
 #include "conversation/evolve.hpp"
 #include "conversation/invariants.hpp"
 #include "storage/codec.hpp"
@@ -142,7 +143,8 @@ Status Verification::finish(Subject& subject) {
   const auto marked = view_.get(Family::meta, keys::damaged(key_hash(subject.key)));
   if (!marked.ok()) return marked.status();
   if (*marked) wrong(subject, "records of it in the log were damaged");
-  if (subject.fits && subject.has_head != subject.state.exists) wrong(subject, "its end is missing");
+  if (subject.fits && subject.has_head != subject.state.exists)
+    wrong(subject, "its end is missing");
   if (subject.fits && subject.has_head &&
       (subject.head.head != head_of(subject.state) ||
        subject.head.snapshot != (subject.snapshot ? subject.snapshot->version : Version{}))) {
@@ -166,7 +168,8 @@ Status Verification::finish(Subject& subject) {
 
 Status Verification::check_index(const Subject& subject) {
   std::vector<std::string> rows;
-  if (const auto row = index_row(subject.state)) rows = index_keys(subject.shard, subject.key, *row);
+  if (const auto row = index_row(subject.state))
+    rows = index_keys(subject.shard, subject.key, *row);
   if (!subject.state.pending_releases.empty()) {
     rows.push_back(keys::unfinished(subject.shard, subject.key));
   }
@@ -250,7 +253,8 @@ Status Verification::check_stray_rows() {
       add_problem("the index", "a row that cannot be read");
       continue;
     }
-    const ConversationKey key = row ? ConversationKey{row->tenant, row->rank.thread} : unfinished->key;
+    const ConversationKey key =
+        row ? ConversationKey{row->tenant, row->rank.thread} : unfinished->key;
     const Shard shard = shard_of(key_hash(key), shard_count_);
     auto state = read_stored_state(view_, key, shard);
     if (!state.ok()) continue;  // told already

@@ -10,8 +10,8 @@
 
 namespace parley {
 
-/// Reads and checks everything in a store: every block's checksum, every conversation's events against its
-/// snapshot and head, every message of every history, every index row both ways.
+/// Reads and checks everything in a store: every block's checksum, every conversation's events
+/// against its snapshot and head, every message of every history, every index row both ways.
 ///
 /// On the stack of whoever verifies; reads one view. What it keeps does not grow with the store.
 /// Not its job: the log.

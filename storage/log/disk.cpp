@@ -1,13 +1,12 @@
 #include "storage/log/disk.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <new>
 #include <system_error>
+#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -69,8 +68,9 @@ int Disk::sync_directory(const std::string& path) {
 }
 
 Status disk_error(int error, std::string_view call, std::string_view path) {
-  const std::string text = absl::StrCat(std::string(call), " of ", std::string(path), ": ",
-                                        std::generic_category().message(error), "; ", remedy(error));
+  const std::string text =
+      absl::StrCat(std::string(call), " of ", std::string(path), ": ",
+                   std::generic_category().message(error), "; ", remedy(error));
   switch (error) {
     case ENOSPC:
     case EDQUOT:

@@ -1,22 +1,22 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 #include "base/result.hpp"
 
 namespace parley::log {
 
-/// The log's only door for writing to the operating system: plain calls with errno, so that a test can fail
-/// or shorten each of them.
+/// The log's only door for writing to the operating system: plain calls with errno, so that a test
+/// can fail or shorten each of them.
 ///
-/// `Disk::real()` lives for ever; a test's outlives its lane. Any thread. Not its job: reading, retrying.
+/// `Disk::real()` lives for ever; a test's outlives its lane. Any thread. Not its job: reading,
+/// retrying.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -35,10 +35,10 @@ class Disk {
 /// A status for `errno`, which names the call, the file and what to do.
 Status disk_error(int error, std::string_view call, std::string_view path);
 
-/// Writes all of it, going on after a short write (at a multiple of `granule`) or EINTR. Not durable yet
-/// unless the file is O_DSYNC.
-Status write_all(Disk& disk, int file, std::string_view path, std::string_view bytes, uint64_t offset,
-                 size_t granule = 1);
+/// Writes all of it, going on after a short write (at a multiple of `granule`) or EINTR. Not
+/// durable yet unless the file is O_DSYNC.
+Status write_all(Disk& disk, int file, std::string_view path, std::string_view bytes,
+                 uint64_t offset, size_t granule = 1);
 
 /// Memory that O_DIRECT accepts. It only grows.
 class AlignedBuffer {

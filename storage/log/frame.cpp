@@ -9,7 +9,8 @@
 namespace parley::log {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the format is written as it lies in memory");
+static_assert(std::endian::native == std::endian::little,
+              "the format is written as it lies in memory");
 
 template <class T>
 void put(char* bytes, size_t offset, T value) {
@@ -30,7 +31,7 @@ constexpr size_t magic = 8;     // u64
 constexpr size_t version = 16;  // u32
 constexpr size_t lane = 20;     // u32
 constexpr size_t store_id = 24;
-constexpr size_t segment = 40;        // u64, as all below
+constexpr size_t segment = 40;  // u64, as all below
 constexpr size_t segment_bytes = 48;
 constexpr size_t first_frame = 56;
 constexpr size_t chain = 64;
@@ -42,17 +43,17 @@ constexpr uint64_t magic_value = 0x0000'4C41'5759'4C50;  // "PLYWAL"
 
 /// A frame's header. The directory follows, then the previous keys (u64 each), then the payloads.
 namespace frame_layout {
-constexpr size_t checksum = 0;         // u64, seeded XXH3 of [8, head_bytes)
-constexpr size_t magic = 8;            // u32
-constexpr size_t identity = 12;        // u32, low half of the store's seed
-constexpr size_t number = 16;          // u64
-constexpr size_t chain = 24;           // u64
-constexpr size_t segment = 32;         // u64
-constexpr size_t total_bytes = 40;     // u32
-constexpr size_t head_bytes = 44;      // u32
-constexpr size_t record_count = 48;    // u32
-constexpr size_t previous_count = 52;  // u32
-constexpr size_t flags = 56;           // u32
+constexpr size_t checksum = 0;                 // u64, seeded XXH3 of [8, head_bytes)
+constexpr size_t magic = 8;                    // u32
+constexpr size_t identity = 12;                // u32, low half of the store's seed
+constexpr size_t number = 16;                  // u64
+constexpr size_t chain = 24;                   // u64
+constexpr size_t segment = 32;                 // u64
+constexpr size_t total_bytes = 40;             // u32
+constexpr size_t head_bytes = 44;              // u32
+constexpr size_t record_count = 48;            // u32
+constexpr size_t previous_count = 52;          // u32
+constexpr size_t flags = 56;                   // u32
 constexpr uint32_t magic_value = 0x4659'4C50;  // "PLYF"
 constexpr uint32_t previous_unknown = 1;
 }  // namespace frame_layout
@@ -147,7 +148,8 @@ std::optional<FrameHead> decode_frame_head(std::string_view head, const StoreIde
     slot.offset = get<uint32_t>(head, offset + slot_layout::offset);
     slot.length = get<uint32_t>(head, offset + slot_layout::length);
     slot.checksum = get<uint64_t>(head, offset + slot_layout::checksum);
-    if (slot.offset < head.size() || uint64_t{slot.offset} + slot.length > frame.total_bytes) return {};
+    if (slot.offset < head.size() || uint64_t{slot.offset} + slot.length > frame.total_bytes)
+      return {};
     offset += slot_layout::bytes;
   }
   frame.previous_keys.resize(get<uint32_t>(head, at::previous_count));

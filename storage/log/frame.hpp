@@ -11,8 +11,8 @@
 #include "storage/log/disk.hpp"
 #include "storage/log/mark.hpp"
 
-/// The layout of segments and frames: bytes in, bytes out, no files. All numbers are little-endian; frame.cpp
-/// has the offsets. A change of any of it needs a new k_format_version.
+/// The layout of segments and frames: bytes in, bytes out, no files. All numbers are little-endian;
+/// frame.cpp has the offsets. A change of any of it needs a new k_format_version.
 namespace parley::log {
 
 inline constexpr uint64_t k_block_bytes = 4096;  ///< everything begins and ends on these
@@ -24,8 +24,8 @@ constexpr uint64_t whole_blocks(uint64_t bytes) {
   return (bytes + k_block_bytes - 1) / k_block_bytes * k_block_bytes;
 }
 
-/// Which log a frame belongs to. The seed makes a frame's bytes impossible to foresee for somebody who
-/// chooses payloads: what lies in a payload is never taken for a frame.
+/// Which log a frame belongs to. The seed makes a frame's bytes impossible to foresee for somebody
+/// who chooses payloads: what lies in a payload is never taken for a frame.
 struct StoreIdentity {
   Id128 store_id;
   uint32_t lane = 0;
@@ -41,8 +41,9 @@ struct SegmentHeader {
   uint64_t segment = 0;
   uint64_t segment_bytes = 0;
   uint64_t first_frame = 0;
-  uint64_t chain = 0;         ///< before the first frame
-  uint64_t oldest_frame = 0;  ///< lower than `first_frame` where an earlier use left bytes behind the new ones
+  uint64_t chain = 0;  ///< before the first frame
+  uint64_t oldest_frame =
+      0;  ///< lower than `first_frame` where an earlier use left bytes behind the new ones
 };
 
 void encode_segment_header(const SegmentHeader& header, char* block);
@@ -69,7 +70,8 @@ struct FrameHead {
 
 inline constexpr size_t k_frame_header_bytes = 64;
 
-/// How many bytes the head of the frame that begins here takes, 0 if none of this log and segment begins.
+/// How many bytes the head of the frame that begins here takes, 0 if none of this log and segment
+/// begins.
 size_t probe_frame(std::string_view bytes, const StoreIdentity& identity, uint64_t segment);
 /// `head` is what `probe_frame` asked for. Nothing if the checksum or a bound is wrong.
 std::optional<FrameHead> decode_frame_head(std::string_view head, const StoreIdentity& identity);
@@ -81,8 +83,8 @@ struct FrameRecord {
   std::string_view payload;
 };
 
-/// Builds a lane's frames one after the other in aligned memory, and remembers what the next one repeats.
-/// Runs on the lane's commit thread.
+/// Builds a lane's frames one after the other in aligned memory, and remembers what the next one
+/// repeats. Runs on the lane's commit thread.
 class FrameWriter {
  public:
   /// Continues after a frame: its number, its checksum, its keys (nothing if they are not known).

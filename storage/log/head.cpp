@@ -1,15 +1,15 @@
 #include "storage/log/head.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <optional>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+
 #include "base/hash.hpp"
 
 namespace parley::log {

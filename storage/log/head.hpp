@@ -9,8 +9,8 @@
 
 namespace parley::log {
 
-/// A place that is known to have been durable: the log cannot be shorter. Never ahead of the disk, often
-/// behind it.
+/// A place that is known to have been durable: the log cannot be shorter. Never ahead of the disk,
+/// often behind it.
 struct Head {
   Mark mark;
   uint64_t segment = 0;  ///< the newest segment at that time
@@ -19,8 +19,9 @@ struct Head {
 /// What the file HEAD of a lane's directory says; all zero where it is missing or damaged.
 Head read_head(const std::string& directory);
 
-/// Keeps the file HEAD, in two slots written in turn, so that a torn write leaves the other. Not synced:
-/// after a killed process it is exact, after a power cut possibly older. Also the lock of the directory.
+/// Keeps the file HEAD, in two slots written in turn, so that a torn write leaves the other. Not
+/// synced: after a killed process it is exact, after a power cut possibly older. Also the lock of
+/// the directory.
 ///
 /// Owned by a lane. Callers take turns.
 class HeadFile {

@@ -164,8 +164,9 @@ size_t Lane::end_of_group(size_t begin) const {
   while (end < taken_.size()) {
     const uint64_t bytes = taken_[end].payload.size();
     payload_bytes += bytes;
-    const bool fits = bytes <= options_.record_bytes_max &&
-                      writer_.frame_bytes(end + 1 - begin, payload_bytes) <= options_.group_bytes_max;
+    const bool fits =
+        bytes <= options_.record_bytes_max &&
+        writer_.frame_bytes(end + 1 - begin, payload_bytes) <= options_.group_bytes_max;
     if (!fits) break;
     ++end;
   }
@@ -176,9 +177,10 @@ void Lane::write_group(std::span<Entry> group) {
   using Clock = std::chrono::steady_clock;
   if (failed()) return refuse(group, failure());
   if (group[0].payload.size() > options_.record_bytes_max) {
-    return refuse(group, absl::InvalidArgumentError(absl::StrCat(
-                             "a record of ", group[0].payload.size(), " bytes is above the log's bound of ",
-                             options_.record_bytes_max, "; send less at once")));
+    return refuse(
+        group, absl::InvalidArgumentError(absl::StrCat(
+                   "a record of ", group[0].payload.size(), " bytes is above the log's bound of ",
+                   options_.record_bytes_max, "; send less at once")));
   }
   uint64_t payload_bytes = 0;
   records_.clear();
@@ -282,7 +284,8 @@ Status Lane::begin_in(const Spare& spare, uint64_t number) {
   std::string path = segment_path(options_.directory, number);
   if (disk_.rename(spare.path, path) != 0) return disk_error(errno, "rename", spare.path);
   if (disk_.sync_directory(options_.directory) != 0) {
-    // Why the end of the lane: whether the new name lasts is not known, and a sync is never tried again.
+    // Why the end of the lane: whether the new name lasts is not known, and a sync is never tried
+    // again.
     doubtful_ = true;
     return disk_error(errno, "fsync", options_.directory);
   }

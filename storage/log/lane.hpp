@@ -39,12 +39,12 @@ enum class WriteOutcome : uint8_t {
 class GroupSink {
  public:
   virtual ~GroupSink() = default;
-  /// Each submitted entry comes by exactly once, in the order of submission. On the commit thread, which
-  /// writes nothing meanwhile: do not block. Entries may be moved from. `mark` is the group's frame and the
-  /// chain after it if durable; the last durable one otherwise.
+  /// Each submitted entry comes by exactly once, in the order of submission. On the commit thread,
+  /// which writes nothing meanwhile: do not block. Entries may be moved from. `mark` is the group's
+  /// frame and the chain after it if durable; the last durable one otherwise.
   virtual void on_group(std::span<Entry> group, Mark mark, WriteOutcome outcome) = 0;
-  /// Once, on the commit thread, before the group it happened to is told: the lane writes nothing any more
-  /// and the process should end. A restart finds out what is there.
+  /// Once, on the commit thread, before the group it happened to is told: the lane writes nothing
+  /// any more and the process should end. A restart finds out what is there.
   virtual void on_failed(const Status& why) = 0;
 };
 
@@ -67,7 +67,8 @@ struct LaneStats {
   uint64_t refused_records = 0;  ///< not_written
   uint64_t write_micros = 0;     ///< sum over frames: write and sync
   uint64_t segments_started = 0;
-  uint64_t head_errors = 0;      ///< HEAD could not be written, which costs only some precision of replay
+  uint64_t head_errors =
+      0;  ///< HEAD could not be written, which costs only some precision of replay
   uint64_t spare_segments = 0;   ///< now
   uint64_t closed_segments = 0;  ///< now: not released yet
   bool direct = false;           ///< now: O_DIRECT | O_DSYNC in use
@@ -75,28 +76,30 @@ struct LaneStats {
 
 /// One append-only log with group commit: a directory of segments and the thread that writes them.
 ///
-/// Owned by a journal, which replays the directory before it opens the lane. Any thread may call; the
-/// commit thread calls the sink.
-/// Invariants: one write under way at a time, each a whole frame on blocks that hold nothing acknowledged;
-/// an entry is told durable only after the sync of its frame; after an error of a write or a sync nothing
-/// is written any more; no number of a frame is given twice to different acknowledged content.
-/// Not its job: what records mean, bounding what is queued, ending the process.
+/// Owned by a journal, which replays the directory before it opens the lane. Any thread may call;
+/// the commit thread calls the sink. Invariants: one write under way at a time, each a whole frame
+/// on blocks that hold nothing acknowledged; an entry is told durable only after the sync of its
+/// frame; after an error of a write or a sync nothing is written any more; no number of a frame is
+/// given twice to different acknowledged content. Not its job: what records mean, bounding what is
+/// queued, ending the process.
 class Lane {
  public:
-  /// Continues after `last`, which is ReplayReport::last of a replay just before, or Mark{} for a new store.
-  /// INVALID_ARGUMENT for options out of bounds; FAILED_PRECONDITION where the directory is in use, belongs
-  /// to another store or lane, or holds whole frames after `last`.
+  /// Continues after `last`, which is ReplayReport::last of a replay just before, or Mark{} for a
+  /// new store. INVALID_ARGUMENT for options out of bounds; FAILED_PRECONDITION where the directory
+  /// is in use, belongs to another store or lane, or holds whole frames after `last`.
   static Result<std::unique_ptr<Lane>> open(LaneOptions options, Mark last, GroupSink& sink);
   ~Lane();
 
-  /// Never waits for the disk. A payload above record_bytes_max comes back as not_written. After stop() the
-  /// sink is told not_written on the calling thread.
+  /// Never waits for the disk. A payload above record_bytes_max comes back as not_written. After
+  /// stop() the sink is told not_written on the calling thread.
   void submit(Entry entry);
   /// Writes what was submitted, then ends both threads. Not from within the sink.
   void stop();
 
   /// Bytes submitted and not yet told: for the owner to refuse more in time.
-  [[nodiscard]] uint64_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t queued_bytes() const {
+    return queued_bytes_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] Mark durable() const;
   [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
   [[nodiscard]] Status failure() const;  ///< OK unless failed
@@ -104,19 +107,22 @@ class Lane {
   [[nodiscard]] Status refusal() const;
   [[nodiscard]] LaneStats stats() const;
 
-  /// Everything up to and including this frame is no longer needed by any replay: segments wholly below are
-  /// recycled or deleted, some time later, on a thread of the lane's. Never the current one.
+  /// Everything up to and including this frame is no longer needed by any replay: segments wholly
+  /// below are recycled or deleted, some time later, on a thread of the lane's. Never the current
+  /// one.
   void release(uint64_t frame);
-  /// Asks for a new segment with the next frame, or when idle. Tried again with later groups if it fails.
+  /// Asks for a new segment with the next frame, or when idle. Tried again with later groups if it
+  /// fails.
   void rotate();
-  /// The bytes of all frames up to this one shall leave the lane's files: rotates if need be, and overwrites
-  /// segments with zeros once they are released, and before they are used again.
+  /// The bytes of all frames up to this one shall leave the lane's files: rotates if need be, and
+  /// overwrites segments with zeros once they are released, and before they are used again.
   void wipe(uint64_t frame);
-  /// No file of the lane holds bytes of this frame or an earlier one. At most what wipe() asked for; after a
-  /// start it has to be asked again.
+  /// No file of the lane holds bytes of this frame or an earlier one. At most what wipe() asked
+  /// for; after a start it has to be asked again.
   [[nodiscard]] uint64_t wiped_through() const;
-  /// Writes HEAD now (a write without a sync): replay then knows that the log reaches durable(). The lane
-  /// does so by itself with every new segment and at stop(). Any thread, also within the sink.
+  /// Writes HEAD now (a write without a sync): replay then knows that the log reaches durable().
+  /// The lane does so by itself with every new segment and at stop(). Any thread, also within the
+  /// sink.
   void note_head();
 
  private:

@@ -1,12 +1,12 @@
 /// How a lane begins: checks its options, finds the place where the log goes on.
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <sys/stat.h>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "storage/log/lane.hpp"
 
 namespace parley::log {
@@ -18,10 +18,11 @@ constexpr uint64_t k_record_bytes_max = 1ULL << 30;
 
 Status check_options(const LaneOptions& options) {
   const uint64_t segment = options.segment_bytes;
-  if (segment % k_block_bytes != 0 || segment < k_segment_bytes_min || segment > k_segment_bytes_max) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "segments of the log of ", segment, " bytes: choose a multiple of ", k_block_bytes, " from ",
-        k_segment_bytes_min, " to ", k_segment_bytes_max));
+  if (segment % k_block_bytes != 0 || segment < k_segment_bytes_min ||
+      segment > k_segment_bytes_max) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("segments of the log of ", segment, " bytes: choose a multiple of ",
+                     k_block_bytes, " from ", k_segment_bytes_min, " to ", k_segment_bytes_max));
   }
   const uint64_t bound = std::min(segment / 2, k_record_bytes_max);
   if (options.record_bytes_max == 0 || options.record_bytes_max > bound) {
@@ -52,7 +53,8 @@ Status unread_frames(const SegmentInfo& segment, Mark last) {
 }
 
 /// `last_frame`: the last one that may be in the newest of these.
-std::vector<ClosedSegment> closed_of(const std::vector<SegmentInfo>& segments, uint64_t last_frame) {
+std::vector<ClosedSegment> closed_of(const std::vector<SegmentInfo>& segments,
+                                     uint64_t last_frame) {
   std::vector<ClosedSegment> closed;
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
     const uint64_t oldest = segment->header ? segment->header->oldest_frame : 0;
@@ -83,7 +85,8 @@ Status Lane::resume(Mark last) {
   if (!files.ok()) return files.status();
   if (Status status = check_identity(*files, identity_); !status.ok()) return status;
   durable_ = last;
-  writer_.start_after(last, last.frame == 0 ? std::optional(std::vector<uint64_t>()) : std::nullopt);
+  writer_.start_after(last,
+                      last.frame == 0 ? std::optional(std::vector<uint64_t>()) : std::nullopt);
 
   bool resumed = false;
   std::vector<SegmentInfo>& segments = files->segments;
@@ -150,7 +153,8 @@ Result<bool> Lane::resume_in(const SegmentInfo& newest, Mark last) {
         (*next)->records, [&](const RecordSlot& slot) { return payload_intact(slot, *bytes); });
     if (whole) return unread_frames(newest, last);
   }
-  if (Status status = continue_at(newest, offset, last, std::move(keys)); !status.ok()) return status;
+  if (Status status = continue_at(newest, offset, last, std::move(keys)); !status.ok())
+    return status;
   return true;
 }
 

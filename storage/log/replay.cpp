@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+
 #include "storage/log/frame.hpp"
 #include "storage/log/head.hpp"
 #include "storage/log/segment.hpp"
@@ -43,10 +44,12 @@ class Replay {
   Result<Step> deliver(const FrameHead& frame, SegmentScanner& scanner, uint64_t offset,
                        const std::string& path, bool newest);
   void report_gap(const FrameHead& next, uint64_t offset, const std::string& path);
-  Result<uint64_t> remains(const SegmentInfo& segment, SegmentReader& reader, uint64_t offset) const;
+  Result<uint64_t> remains(const SegmentInfo& segment, SegmentReader& reader,
+                           uint64_t offset) const;
   Status finish();
   void lose(uint64_t frame, std::string what) {
-    report_.damages.push_back({std::max(frame, options_.after.frame + 1), {}, true, std::move(what)});
+    report_.damages.push_back(
+        {std::max(frame, options_.after.frame + 1), {}, true, std::move(what)});
   }
 
   const ReplayOptions& options_;
@@ -91,15 +94,17 @@ Result<ReplayReport> Replay::run() {
 
 size_t Replay::first_segment() const {
   for (size_t i = segments_.size(); i-- > 0;) {
-    if (segments_[i].header && segments_[i].header->first_frame <= options_.after.frame + 1) return i;
+    if (segments_[i].header && segments_[i].header->first_frame <= options_.after.frame + 1)
+      return i;
   }
   return 0;
 }
 
 Status Replay::begin(const SegmentInfo& segment, bool first) {
   if (!segment.header) {
-    lose(at_.frame + 1, absl::StrCat(segment.path, ": both copies of the header, at offset 0, are damaged",
-                                     k_restore));
+    lose(at_.frame + 1,
+         absl::StrCat(segment.path, ": both copies of the header, at offset 0, are damaged",
+                      k_restore));
     if (first) lost_place_ = true;
     chain_known_ = false;
     return {};
@@ -109,13 +114,15 @@ Status Replay::begin(const SegmentInfo& segment, bool first) {
     at_ = before;
     chain_known_ = true;
   } else if (before.frame < at_.frame && !lost_place_) {
-    return absl::DataLossError(absl::StrCat(
-        segment.path, " begins with frame ", before.frame + 1, ", which an earlier segment holds too: ",
-        "the directory mixes files of two histories; restore a backup of all of it"));
+    return absl::DataLossError(
+        absl::StrCat(segment.path, " begins with frame ", before.frame + 1,
+                     ", which an earlier segment holds too: ",
+                     "the directory mixes files of two histories; restore a backup of all of it"));
   } else if (before.frame == at_.frame) {
     if (chain_known_ && before.chain != at_.chain) {
-      lose(before.frame + 1, absl::StrCat(segment.path, " does not continue the segment before it at frame ",
-                                          before.frame + 1, k_restore));
+      lose(before.frame + 1,
+           absl::StrCat(segment.path, " does not continue the segment before it at frame ",
+                        before.frame + 1, k_restore));
     }
     at_.chain = before.chain;
     chain_known_ = true;
@@ -128,7 +135,8 @@ Status Replay::walk(const SegmentInfo& segment, Bounds bounds) {
   if (!opened.ok()) return opened.status();
   SegmentScanner scanner(*std::move(opened), identity_, segment.number);
   uint64_t offset = k_block_bytes;
-  // What lies behind the last frame of a closed segment is of no meaning: remains, or of an earlier use.
+  // What lies behind the last frame of a closed segment is of no meaning: remains, or of an earlier
+  // use.
   while (bounds.next_first == 0 || at_.frame + 1 != bounds.next_first) {
     const uint64_t number_min = lost_place_ ? 1 : at_.frame + 1;
     const auto found = scanner.find_frame(offset, number_min);
@@ -144,7 +152,8 @@ Status Replay::walk(const SegmentInfo& segment, Bounds bounds) {
   return {};
 }
 
-Status Replay::end(const SegmentInfo& segment, SegmentReader& reader, uint64_t offset, Bounds bounds) {
+Status Replay::end(const SegmentInfo& segment, SegmentReader& reader, uint64_t offset,
+                   Bounds bounds) {
   if (bounds.next_first > 0) return {};  // what is missing is reported with the next frame
   const uint64_t whole_bytes = segment.header ? segment.header->segment_bytes : 0;
   if (segment.file_bytes < whole_bytes) {
@@ -207,10 +216,11 @@ Status Replay::check_order(const FrameHead& frame, uint64_t offset, const std::s
 
 Status Replay::check_continues(uint64_t chain, const std::string& where) const {
   if (chain == options_.after.chain) return {};
-  return absl::DataLossError(absl::StrCat(
-      where, ": the log does not continue frame ", options_.after.frame,
-      " as the store knows it: one of them was put back or replaced alone; restore log and store from ",
-      "the same backup"));
+  return absl::DataLossError(absl::StrCat(where, ": the log does not continue frame ",
+                                          options_.after.frame,
+                                          " as the store knows it: one of them was put back or "
+                                          "replaced alone; restore log and store from ",
+                                          "the same backup"));
 }
 
 Result<Replay::Step> Replay::deliver(const FrameHead& frame, SegmentScanner& scanner,
@@ -263,8 +273,9 @@ void Replay::report_gap(const FrameHead& next, uint64_t offset, const std::strin
     const auto repeated = std::ranges::unique(damage.key_hashes);
     damage.key_hashes.erase(repeated.begin(), repeated.end());
   }
-  damage.what = absl::StrCat("frames ", first, " to ", next.number - 1,
-                             " are missing or damaged before ", path, " at offset ", offset, k_restore);
+  damage.what =
+      absl::StrCat("frames ", first, " to ", next.number - 1, " are missing or damaged before ",
+                   path, " at offset ", offset, k_restore);
   report_.damages.push_back(std::move(damage));
 }
 
@@ -280,8 +291,8 @@ Status Replay::finish() {
   }
   report_.last = at_;
   if (at_.frame < floor_) {
-    lose(at_.frame + 1, absl::StrCat("the log in ", options_.directory, " ends with frame ", at_.frame,
-                                     " but frame ", floor_, " was durable", k_restore));
+    lose(at_.frame + 1, absl::StrCat("the log in ", options_.directory, " ends with frame ",
+                                     at_.frame, " but frame ", floor_, " was durable", k_restore));
     report_.last = {floor_, floor_ == options_.after.frame ? options_.after.chain : at_.chain};
   }
   return {};

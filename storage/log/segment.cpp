@@ -1,14 +1,13 @@
 #include "storage/log/segment.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -132,9 +131,9 @@ Result<std::string_view> SegmentReader::view(uint64_t offset, uint64_t bytes) {
       if (count <= 0) {
         const int error = count < 0 ? errno : EIO;
         window_.clear();
-        return absl::DataLossError(absl::StrCat(
-            path_, " cannot be read at offset ", offset + done, ": ",
-            std::generic_category().message(error), "; check the disk, then restore a backup"));
+        return absl::DataLossError(absl::StrCat(path_, " cannot be read at offset ", offset + done,
+                                                ": ", std::generic_category().message(error),
+                                                "; check the disk, then restore a backup"));
       }
       done += static_cast<size_t>(count);
     }
@@ -178,8 +177,7 @@ Result<SegmentFile> SegmentFile::open(Disk& disk, const std::string& path, bool 
 }
 
 Status SegmentFile::write_durably(std::string_view bytes, uint64_t offset) {
-  Status status =
-      write_all(*disk_, file_.get(), path_, bytes, offset, direct_ ? k_block_bytes : 1);
+  Status status = write_all(*disk_, file_.get(), path_, bytes, offset, direct_ ? k_block_bytes : 1);
   // Why: some file systems refuse O_DIRECT only here. Nothing was written then.
   if (direct_ && absl::IsInvalidArgument(status)) {
     Result<SegmentFile> buffered = open(*disk_, path_, false);
@@ -208,7 +206,8 @@ Status write_zeros(Disk& disk, const std::string& path, uint64_t bytes) {
   uint64_t unsynced = 0;
   for (uint64_t offset = k_block_bytes; offset < bytes;) {
     const std::string_view part = std::string_view(zeros).substr(0, bytes - offset);
-    if (Status status = write_all(disk, file.get(), path, part, offset); !status.ok()) return status;
+    if (Status status = write_all(disk, file.get(), path, part, offset); !status.ok())
+      return status;
     offset += part.size();
     unsynced += part.size();
     if (unsynced < k_zeros_between_syncs && offset < bytes) continue;

@@ -97,7 +97,8 @@ class SegmentFile {
 
 bool all_zero(std::string_view bytes);
 
-/// Writes zeros over [0, bytes), the first block last, so that a half wiped file still says what it may hold.
+/// Writes zeros over [0, bytes), the first block last, so that a half wiped file still says what it
+/// may hold.
 Status write_zeros(Disk& disk, const std::string& path, uint64_t bytes);
 
 }  // namespace parley::log

@@ -1,9 +1,8 @@
 #include "storage/log/segment_pool.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <utility>
 
 namespace parley::log {
@@ -100,7 +99,8 @@ void SegmentPool::poke(Lock&) {
 void SegmentPool::run() {
   Lock lock(mutex_);
   while (!stopping_) {
-    // Why in this order: what is released saves making a file, and a wiped one is as good as a new one.
+    // Why in this order: what is released saves making a file, and a wiped one is as good as a new
+    // one.
     const bool worked = retire_one(lock) || wipe_one(lock) || remove_one(lock) || make_one(lock);
     if (worked) {
       ready_.notify_all();
@@ -141,7 +141,8 @@ Status SegmentPool::retire(const ClosedSegment& segment, const std::string& spar
       Status status = write_zeros(disk_, segment.path, segment.file_bytes);
       if (!status.ok()) return status;
     }
-    if (disk_.remove(segment.path) != 0 && errno != ENOENT) return disk_error(errno, "unlink", segment.path);
+    if (disk_.remove(segment.path) != 0 && errno != ENOENT)
+      return disk_error(errno, "unlink", segment.path);
   }
   // Why: a new header must never reach a file that after a power cut has its old name again.
   if (disk_.sync_directory(options_.directory) != 0) {
@@ -152,7 +153,8 @@ Status SegmentPool::retire(const ClosedSegment& segment, const std::string& spar
 }
 
 bool SegmentPool::wipe_one(Lock& lock) {
-  const auto found = std::ranges::find_if_not(spares_, [this](const Spare& s) { return usable(s); });
+  const auto found =
+      std::ranges::find_if_not(spares_, [this](const Spare& s) { return usable(s); });
   if (found == spares_.end()) return false;
   Spare spare = std::move(*found);
   spares_.erase(found);

@@ -48,7 +48,8 @@ class SegmentPool {
               std::vector<Spare> spares, uint64_t next_spare);
   ~SegmentPool();
 
-  /// A spare, which is the caller's now. Waits only while none is ready; an error says why none can be made.
+  /// A spare, which is the caller's now. Waits only while none is ready; an error says why none can
+  /// be made.
   Result<Spare> take();
   /// Deletes a spare that could not be put to use.
   void discard(const Spare& spare);
@@ -67,7 +68,8 @@ class SegmentPool {
   using Lock = std::unique_lock<std::mutex>;
 
   void run();
-  // Each does one thing without the lock, if there is something to do, and answers whether it succeeded.
+  // Each does one thing without the lock, if there is something to do, and answers whether it
+  // succeeded.
   bool retire_one(Lock& lock);
   bool wipe_one(Lock& lock);
   bool remove_one(Lock& lock);

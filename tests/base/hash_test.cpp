@@ -7,7 +7,8 @@
 namespace parley {
 namespace {
 
-// The values are part of the storage format: these are XXH3's published test values for empty input.
+// The values are part of the storage format: these are XXH3's published test values for empty
+// input.
 TEST(Hash, GivesTheKnownValuesOfXxh3) {
   EXPECT_EQ(hash64(""), 0x2d06800538d394c2U);
   EXPECT_EQ(hash128("").hex(), "99aa06d3014798d86001c324468d497f");

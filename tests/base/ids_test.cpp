@@ -17,10 +17,10 @@ TEST(CheckId, AcceptsTheAllowedCharactersUpToTheBound) {
 
 TEST(CheckId, RefusesEverythingElseAndNamesTheField) {
   const std::string nul("a\0b", 3);
-  for (const std::string& id : {std::string(), std::string(k_id_bytes_max + 1, 'x'), std::string("-a"),
-                               std::string(".a"), std::string("a b"), std::string("a/b"),
-                               std::string("a\nb"), nul, std::string("a\xc3\xa9"),
-                               std::string("a\x1b[31m"), std::string("a%"), std::string("a\\b")}) {
+  for (const std::string& id :
+       {std::string(), std::string(k_id_bytes_max + 1, 'x'), std::string("-a"), std::string(".a"),
+        std::string("a b"), std::string("a/b"), std::string("a\nb"), nul, std::string("a\xc3\xa9"),
+        std::string("a\x1b[31m"), std::string("a%"), std::string("a\\b")}) {
     const Status status = check_id("thread_id", id);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << id;
     EXPECT_EQ(std::string(status.message()).rfind("thread_id: ", 0), 0U) << status;

@@ -110,7 +110,7 @@ TEST(Engine, TellsEachCallWhatMayHaveBecomeOfItWhenAWriteFails) {
   };
   for (const auto& expected : cases) {
     EngineRig rig;
-    rig.submit(1, create());         // under way
+    rig.submit(1, create());          // under way
     rig.submit(2, append({"next"}));  // in the next batch
     rig.query(3);
     rig.written(expected.outcome);

@@ -176,8 +176,9 @@ TEST(Engine, StartsWithTheMessagesLoaded) {
     talk.must(append_or_create({"a", "b"}));
     state = talk.state();
   }
-  EngineRig rig({}, {state, {{{1}, {2}, {}, Role::user, build::body("a")},
-                             {{2}, {2}, {}, Role::user, build::body("b")}}});
+  EngineRig rig({}, {state,
+                     {{{1}, {2}, {}, Role::user, build::body("a")},
+                      {{2}, {2}, {}, Role::user, build::body("b")}}});
   EXPECT_EQ(rig.engine().recent().size(), 2U);
   EXPECT_EQ(rig.engine().durable(), Version{2});
   rig.submit(1, append({"c"}));

@@ -51,8 +51,9 @@ class RandomTalk {
         UpdateConversation update;
         update.title = std::to_string(pick(100));
         if (pick(2) == 0) {
-          update.policy = Policy{static_cast<uint32_t>(pick(50)), static_cast<uint32_t>(1 + pick(40)),
-                                 static_cast<int64_t>(1 + pick(4))};
+          update.policy =
+              Policy{static_cast<uint32_t>(pick(50)), static_cast<uint32_t>(1 + pick(40)),
+                     static_cast<int64_t>(1 + pick(4))};
         }
         if (pick(3) == 0) update.lifecycle = pick(2) == 0 ? Lifecycle::archived : Lifecycle::active;
         return update;

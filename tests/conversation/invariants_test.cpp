@@ -29,20 +29,29 @@ TEST(CheckState, NamesWhatIsWrong) {
   const std::vector<Damage> damages = {
       {"version 0", [](State& s) { s.version = {}; }},
       {"without a history", [](State& s) { s.current.history = {}; }},
-      {"shares more", [](State& s) {
+      {"shares more",
+       [](State& s) {
          s.current.past = {{{}, id(1), {1}, {9}}};
          s.current.parent = ParentLink{"p", id(2)};
        }},
-      {"gap", [](State& s) {
+      {"gap",
+       [](State& s) {
          s.current.past = {{{}, id(1), {2}, {2}}};
          s.current.parent = ParentLink{"p", id(2)};
        }},
-      {"without a parent", [](State& s) { s.current.past = {{{}, id(1), {1}, {1}}}; }},
-      {"child twice", [](State& s) { s.current.children = {{"c", id(1), {1}}, {"c", id(1), {2}}}; }},
+      {"without a parent",
+       [](State& s) {
+         s.current.past = {{{}, id(1), {1}, {1}}};
+       }},
+      {"child twice",
+       [](State& s) {
+         s.current.children = {{"c", id(1), {1}}, {"c", id(1), {2}}};
+       }},
       {"nobody needs", [](State& s) { s.former.push_back({.history = id(1)}); }},
       {"reset in the future", [](State& s) { s.reset_version = {99}; }},
       {"before it was created", [](State& s) { s.create_time = {1'000'000}; }},
-      {"more requests", [](State& s) {
+      {"more requests",
+       [](State& s) {
          s.policy.dedup_requests = 1;
          s.dedup.remember({id(5), 1, {}}, 100, {INT64_MIN});
        }},

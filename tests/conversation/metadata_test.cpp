@@ -35,7 +35,8 @@ TEST(MergeMetadata, MergesAsRfc7396Says) {
 }
 
 TEST(MergeMetadata, RefusesWhatIsNoObject) {
-  for (const char* text : {"1", "[]", "null", "{", "{\"a\":}", "\"a\"", "{\"a\":\"\xff\"}", "{}{}"}) {
+  for (const char* text :
+       {"1", "[]", "null", "{", "{\"a\":}", "\"a\"", "{\"a\":\"\xff\"}", "{}{}"}) {
     EXPECT_FALSE(merge_metadata("", text, 32).ok()) << text;
     EXPECT_FALSE(merge_metadata(text, "", 32).ok()) << text;
   }

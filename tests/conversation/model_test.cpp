@@ -52,8 +52,9 @@ TEST(Money, SumsLikeOneBigInteger) {
   Totals totals;
   for (int i = 0; i < 2000; ++i) {
     const int64_t sign = next() % 2 == 0 ? 1 : -1;
-    const Money amount = money("EUR", sign * static_cast<int64_t>(next() % 3),
-                               static_cast<int32_t>(sign * static_cast<int64_t>(next() % 1'000'000'000)));
+    const Money amount =
+        money("EUR", sign * static_cast<int64_t>(next() % 3),
+              static_cast<int32_t>(sign * static_cast<int64_t>(next() % 1'000'000'000)));
     totals.add({.cost = amount});
     exact += static_cast<__int128>(amount.units) * 1'000'000'000 + amount.nanos;
     const Money& sum_so_far = totals.cost.at("EUR");

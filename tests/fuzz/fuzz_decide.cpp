@@ -36,7 +36,8 @@ CreateConversation creation(Input& input) {
 AppendMessages append(Input& input) {
   AppendMessages command;
   for (size_t count = 1 + input.below(4); count > 0; --count) {
-    NewMessage message = build::message(text(input), static_cast<Role>(1 + input.below(4)));
+    NewMessage message = build::message(text(input));
+    message.role = static_cast<Role>(1 + input.below(4));
     if (input.flip()) message.charge = charge(input);
     command.messages.push_back(std::move(message));
   }
@@ -74,46 +75,43 @@ CommandMeta meta(Input& input, const State& state) {
 /// How far the clock may jump: less and more than requests are remembered.
 constexpr int64_t k_jump_micros = 200'000;
 
+void note_fork(World& world, size_t thread, Input& input) {
+  std::optional<Sequence> at;
+  if (input.flip()) at = Sequence{input.below(8)};
+  const size_t child = input.below(World::k_threads);
+  world.note_fork(thread, child, at, meta(input, world.state(thread)));
+}
+
 void act(World& world, Input& input) {
   const size_t thread = input.below(World::k_threads);
-  const State& state = world.state(thread);
+  // Why: what is read off the input must not depend on a compiler's order of arguments.
+  const auto run = [&](const Command& command) {
+    world.run(thread, command, meta(input, world.state(thread)));
+  };
   switch (input.below(12)) {
     case 0:
-      world.run(thread, creation(input), meta(input, state));
-      break;
+      return run(creation(input));
     case 1:
     case 2:
-      world.run(thread, append(input), meta(input, state));
-      break;
+      return run(append(input));
     case 3:
-      world.run(thread, update(input), meta(input, state));
-      break;
+      return run(update(input));
     case 4:
-      world.run(thread, RecordUsage{charge(input)}, meta(input, state));
-      break;
+      return run(RecordUsage{charge(input)});
     case 5:
-      world.run(thread, ResetConversation{}, meta(input, state));
-      break;
+      return run(ResetConversation{});
     case 6:
-      world.run(thread, DeleteConversation{input.flip()}, meta(input, state));
-      break;
-    case 7: {
-      std::optional<Sequence> at;
-      if (input.flip()) at = Sequence{input.below(8)};
-      world.note_fork(thread, input.below(World::k_threads), at, meta(input, state));
-      break;
-    }
+      return run(DeleteConversation{input.flip()});
+    case 7:
+      return note_fork(world, thread, input);
     case 8:
     case 9:
-      if (!world.forks().empty()) {
-        world.create_child(world.forks()[input.below(world.forks().size())]);
-      }
-      break;
+      if (world.forks().empty()) return;
+      return world.create_child(world.forks()[input.below(world.forks().size())]);
     case 10:
-      world.release(thread, input.below(3));
-      break;
+      return world.release(thread, input.below(3));
     default:
-      world.pass((input.byte() - 100) * k_jump_micros);
+      return world.pass((input.byte() - 100) * k_jump_micros);
   }
 }
 

@@ -120,6 +120,7 @@ class World {
   static size_t thread_of(const std::string& name) { return static_cast<size_t>(name.at(1) - '0'); }
 
   void step(Life& life, const Event& event) {
+    expect(event.time >= life.state.last_activity, "I4: a time before that of the event before");
     State after = evolve(life.state, event);
     if (const auto wrong = check_step(life.state, event, after)) expect(false, *wrong);
     store(life.state, event);

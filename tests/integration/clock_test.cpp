@@ -43,12 +43,14 @@ class Clock : public testing::Test {
     const std::string library = find_faketime();
     if (library.empty()) GTEST_SKIP() << "needs libfaketime (apt: faketime)";
     set_offset(0);
-    server_ =
-        start_server({.data_dir = dir_ / "data",
-                      .environment = {"LD_PRELOAD=" + library, "FAKETIME_NO_CACHE=1",
-                                      "FAKETIME_TIMESTAMP_FILE=" + offset_file().string(),
-                                      "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                                      "ASAN_OPTIONS=verify_asan_link_order=0"}});
+    server_ = start_server(
+        {.data_dir = dir_ / "data",
+         // Why the C++ and C libraries too: their malloc has to come before jemalloc, which asks
+         // for the time before libfaketime is ready.
+         .environment = {"LD_PRELOAD=" + library + ":libstdc++.so.6:libc.so.6",
+                         "FAKETIME_NO_CACHE=1", "FAKETIME_TIMESTAMP_FILE=" + offset_file().string(),
+                         "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+                         "ASAN_OPTIONS=verify_asan_link_order=0"}});
     client_ = std::make_unique<Client>(server_->address());
   }
 

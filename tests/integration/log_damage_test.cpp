@@ -65,9 +65,12 @@ class LogDamage : public testing::Test {
     client_ = std::make_unique<Client>(server_->address());
   }
   void kill() { server_->kill(); }
+  void stop() {
+    client_.reset();  // An idle client of gRPC takes seconds to let go.
+    EXPECT_EQ(server_->stop(), Ending{.exit_code = 0}) << server_->output();
+  }
   ServerOptions options() {
-    return {.data_dir = dir_ / "data",
-            .flags = {"--log-segment", "1MB", "--shards", "16", "--scrub-interval", "3600"}};
+    return {.data_dir = dir_ / "data", .flags = {"--log-segment", "1MB", "--shards", "16"}};
   }
   fs::path log() const { return dir_ / "data" / "log"; }
   fs::path store() const { return dir_ / "data" / "db"; }
@@ -140,7 +143,7 @@ class LogDamage : public testing::Test {
 
 TEST_F(LogDamage, CutsGarbageAfterTheLastFrame) {
   create_some(3);
-  for (int round = 0; round < 4; ++round) {
+  for (int round = 0; round < 3; ++round) {
     std::string last;
     for (int i = 0; i < 30; ++i) last = append_marked("c" + std::to_string(i % 3), 500);
     kill();
@@ -148,12 +151,25 @@ TEST_F(LogDamage, CutsGarbageAfterTheLastFrame) {
     const uint64_t end = end_of(segment);
     if (round == 0) overwrite(segment, end, noise(3000));
     if (round == 1) overwrite(segment, end, read_file(segment).substr(end - k_block, k_block / 2));
-    if (round == 2) fs::resize_file(segment, end);
-    if (round == 3) overwrite(segment, end, std::string(3 * k_block, '\xFF'));
+    if (round == 2) overwrite(segment, end, std::string(3 * k_block, '\xFF'));
     start();
     expect_all_whole();
     EXPECT_THAT(storage_problems(client()), IsEmpty()) << "round " << round;
   }
+}
+
+TEST_F(LogDamage, RefusesToStartWithAShortenedSegment) {
+  create_some(1);
+  const std::string last = append_marked("c0");
+  kill();
+  // Nobody can know what was in the part that is gone, for a segment is made in its full size.
+  const fs::path segment = find_in_log(last).file;
+  const uint64_t size = fs::file_size(segment);
+  fs::resize_file(segment, end_of(segment));
+  expect_refusal("shortened");
+  fs::resize_file(segment, size);
+  start();
+  expect_all_whole();
 }
 
 TEST_F(LogDamage, CutsALastFrameThatWasNeverWhole) {
@@ -205,7 +221,7 @@ TEST_F(LogDamage, RefusesOnlyTheConversationWhoseRecordIsDamaged) {
 TEST_F(LogDamage, RefusesOnlyWhatADamagedBlockOfTheStoreTouches) {
   create_some(40);
   for (int i = 0; i < 800; ++i) append_marked("c" + std::to_string(i % 40), 600);
-  EXPECT_EQ(server_->stop(), Ending{.exit_code = 0});
+  stop();
   auto tables = files_under(store(), ".sst");
   ASSERT_THAT(tables, Not(IsEmpty())) << "nothing was flushed at the stop";
   const fs::path largest = *std::max_element(tables.begin(), tables.end(), [](auto& a, auto& b) {
@@ -255,9 +271,11 @@ TEST_F(LogDamage, RefusesToStartWithoutTheNewestSegments) {
 
 TEST_F(LogDamage, RefusesToStartWithoutTheLogOrTheStore) {
   create_some(1);
-  append_marked("c0");
-  EXPECT_EQ(server_->stop(), Ending{.exit_code = 0});
+  // So much that the log alone does not hold all of it any more.
+  for (int i = 0; i < 80; ++i) append_marked("c0", 100'000);
+  stop();
   for (const fs::path& folder : {log(), store(), dir_ / "data" / "IDENTITY"}) {
+    SCOPED_TRACE(folder);
     fs::rename(folder, dir_ / "aside");
     expect_refusal("backup|put .* back|restore");
     fs::remove_all(folder);
@@ -270,11 +288,11 @@ TEST_F(LogDamage, RefusesToStartWithoutTheLogOrTheStore) {
 TEST_F(LogDamage, RefusesAnOldLogBesideANewStore) {
   create_some(1);
   append_marked("c0");
-  EXPECT_EQ(server_->stop(), Ending{.exit_code = 0});
+  stop();
   fs::copy(log(), dir_ / "old", fs::copy_options::recursive);
   start();
   for (int i = 0; i < 50; ++i) append_marked("c0", 50'000);
-  EXPECT_EQ(server_->stop(), Ending{.exit_code = 0});
+  stop();
   fs::remove_all(log());
   fs::rename(dir_ / "old", log());
   expect_refusal("log|backup");

@@ -31,7 +31,7 @@ class OneServer : public testing::Test {
   }
 
   static ServerOptions options() {
-    return {.data_dir = *dir_ / "data", .flags = {"--log-segment", "4MB", "--shards", "16"}};
+    return {.data_dir = *dir_ / "data", .flags = {"--log-segment", "16MB", "--shards", "16"}};
   }
   /// Kills the server and starts it again on the same data.
   static void restart() {

@@ -8,7 +8,8 @@ namespace {
 
 using Found = std::optional<Violation>;
 
-/// What answers already returned oblige later ones to reflect: by step of return, the highest place.
+/// What answers already returned oblige later ones to reflect: by step of return, the highest
+/// place.
 class Floor {
  public:
   void add(Step returned, size_t place) { marks_.push_back({returned, place}); }
@@ -32,7 +33,11 @@ class Floor {
 class Answers {
  public:
   Answers(const Evidence& evidence, const LogIndex& index, uint8_t thread, Stats& stats)
-      : evidence_(evidence), index_(index), id_(thread), of_(index.threads[thread]), stats_(stats) {}
+      : evidence_(evidence),
+        index_(index),
+        id_(thread),
+        of_(index.threads[thread]),
+        stats_(stats) {}
 
   Found check() {
     collect();
@@ -68,7 +73,8 @@ class Answers {
   [[nodiscard]] Violation broken(const char* invariant, const Attempt& attempt,
                                  const std::string& what) const {
     return {invariant, "attempt " + std::to_string(&attempt - evidence_.history.attempts.data()) +
-                           " of op " + std::to_string(attempt.op) + " on " + thread_name(id_) + " " + what};
+                           " of op " + std::to_string(attempt.op) + " on " + thread_name(id_) +
+                           " " + what};
   }
 
   Found check(const Attempt& attempt) {
@@ -89,14 +95,15 @@ class Answers {
 
   Found check_read(const Attempt& attempt) {
     const View& view = attempt.view;
-    if (std::find(view.bodies.begin(), view.bodies.end(), UINT32_MAX) != view.bodies.end()) {
-      return broken("I12", attempt, "misses a message that was erased");
-    }
     const auto found = of_.find(view.history, view.version);
     if (!found) return broken("I10", attempt, "shows a version that never became durable");
     const Place& place = of_.places[*found];
-    if (attempt.returned < place.durable) return broken("I10", attempt, "shows what is not durable");
+    if (attempt.returned < place.durable)
+      return broken("I10", attempt, "shows what is not durable");
     if (*found < floor_.at(attempt.invoked)) return broken("I5", attempt, "is a stale read");
+    if (std::find(view.bodies.begin(), view.bodies.end(), UINT32_MAX) != view.bodies.end()) {
+      return broken("I14", attempt, "misses a message that was erased");
+    }
     const auto& run = of_.runs[place.run];
     const bool exact = view.bodies.size() == place.messages &&
                        std::equal(view.bodies.begin(), view.bodies.end(), run.begin());
@@ -137,7 +144,8 @@ class Answers {
       right_once = true;
       if (i >= floor && of_.places[i].durable <= attempt.returned) return std::nullopt;
     }
-    return broken("I5", attempt, std::string(what) + (right_once ? " from a stale state" : " for no reason"));
+    return broken("I5", attempt,
+                  std::string(what) + (right_once ? " from a stale state" : " for no reason"));
   }
 
   const Evidence& evidence_;
@@ -165,7 +173,8 @@ bool may_change_nothing(const Op& op) {
   }
 }
 
-std::optional<Violation> check_answers(const Evidence& evidence, const LogIndex& index, Stats& stats) {
+std::optional<Violation> check_answers(const Evidence& evidence, const LogIndex& index,
+                                       Stats& stats) {
   for (uint8_t thread = 0; thread < k_threads; ++thread) {
     if (auto wrong = Answers(evidence, index, thread, stats).check()) return wrong;
   }

@@ -50,8 +50,8 @@ Found check_doubles(const Evidence& evidence, const LogIndex& index) {
   return std::nullopt;
 }
 
-/// I1: what was acknowledged is there, with that receipt. I10: not before it was durable. And nothing
-/// is there of which every attempt was told that nothing was done, or before it was asked.
+/// I1: what was acknowledged is there, with that receipt. I10: not before it was durable. And
+/// nothing is there of which every attempt was told that nothing was done, or before it was asked.
 Found check_acknowledged(const Evidence& evidence, const LogIndex& index) {
   for (OpId id = 0; id < evidence.history.ops.size(); ++id) {
     const Op& op = evidence.history.ops[id];
@@ -61,7 +61,8 @@ Found check_acknowledged(const Evidence& evidence, const LogIndex& index) {
     bool maybe_done = false;
     for (const AttemptId each : op.attempts) {
       const Attempt& attempt = evidence.history.attempts[each];
-      maybe_done = maybe_done || (attempt.result != Result::not_done && attempt.result != Result::refused);
+      maybe_done =
+          maybe_done || (attempt.result != Result::not_done && attempt.result != Result::refused);
       if (attempt.result != Result::ok) continue;
       const auto place = index.place_of(op, attempt);
       if (!place) {
@@ -92,9 +93,11 @@ Found check_real_time(const Evidence& evidence, const LogIndex& index) {
       const auto& op = thread.places[place].op;
       if (!op || index.places_of_op[*op].size() != 1) continue;
       if (acked(evidence, index, evidence.history.ops[*op]) < newest_invocation) {
-        return Violation{"I4", named(evidence, *op) + " stands after what began after it had ended"};
+        return Violation{"I4",
+                         named(evidence, *op) + " stands after what began after it had ended"};
       }
-      newest_invocation = std::max(newest_invocation, first_invoked(evidence, evidence.history.ops[*op]));
+      newest_invocation =
+          std::max(newest_invocation, first_invoked(evidence, evidence.history.ops[*op]));
     }
   }
   return std::nullopt;
@@ -111,8 +114,8 @@ bool same(const Event& a, const Event& b) {
                     [](const auto& x, const auto& y) { return *x.body == *y.body; });
 }
 
-/// I6: a watch is an exact slice of one incarnation's log, in order, each event once, none before it
-/// was durable (I10).
+/// I6: a watch is an exact slice of one incarnation's log, in order, each event once, none before
+/// it was durable (I10).
 Found check_watches(const Evidence& evidence) {
   for (const Watched& watched : evidence.history.watched) {
     const auto& log = evidence.journal.log(watched.thread);
@@ -122,8 +125,8 @@ Found check_watches(const Evidence& evidence) {
     });
     size_t next = static_cast<size_t>(begin - log.begin()) + watched.from.value;
     for (const auto& [event, at] : watched.shown) {
-      const std::string where =
-          "a watch of " + thread_name(watched.thread) + " at version " + std::to_string(event->version.value);
+      const std::string where = "a watch of " + thread_name(watched.thread) + " at version " +
+                                std::to_string(event->version.value);
       if (next >= log.size() || !same(*event, *log[next].event)) {
         return Violation{"I6", where + " was not shown what comes next in the log"};
       }
@@ -135,12 +138,13 @@ Found check_watches(const Evidence& evidence) {
 }
 
 /// Marks what of a lineage's own history must be there.
-void need(std::map<Id128, std::pair<uint64_t, uint64_t>>& needed, const Lineage& lineage, uint64_t last) {
+void need(std::map<Id128, std::pair<uint64_t, uint64_t>>& needed, const Lineage& lineage,
+          uint64_t last) {
   const uint64_t first = lineage.shared_through().value + 1;
   if (last >= first) needed[lineage.history] = {first, last};
 }
 
-/// I12: of messages, all is there that a conversation or a fork still shows, and nothing else is.
+/// I14: of messages, all is there that a conversation or a fork still shows, and nothing else is.
 Found check_erasure(const Evidence& evidence, const LogIndex& index) {
   std::map<Id128, std::pair<uint64_t, uint64_t>> needed;
   for (const ThreadIndex& thread : index.threads) {
@@ -155,16 +159,17 @@ Found check_erasure(const Evidence& evidence, const LogIndex& index) {
   for (const auto& [history, range] : needed) {
     for (uint64_t at = range.first; at <= range.second; ++at) {
       if (evidence.journal.message(history, {at}) == nullptr) {
-        return Violation{"I12", "a message that is still shown was erased"};
+        return Violation{"I14", "a message that is still shown was erased"};
       }
     }
   }
   for (const auto& [history, messages] : evidence.journal.messages()) {
     for (uint64_t at = 0; at < messages.size(); ++at) {
       const auto range = needed.find(history);
-      const bool kept = range != needed.end() && range->second.first <= at && at <= range->second.second;
+      const bool kept =
+          range != needed.end() && range->second.first <= at && at <= range->second.second;
       if (messages[at] != nullptr && !kept) {
-        return Violation{"I12", "a message that nobody shows was not erased"};
+        return Violation{"I14", "a message that nobody shows was not erased"};
       }
     }
   }

@@ -8,8 +8,8 @@
 #include "conversation/engine.hpp"
 #include "tests/sim/timeline.hpp"
 
-/// What clients saw, for the checkers: nothing in here was taken from inside the system, but a read's
-/// history id, which tells incarnations apart.
+/// What clients saw, for the checkers: nothing in here was taken from inside the system, but a
+/// read's history id, which tells incarnations apart.
 namespace parley::sim {
 
 using OpId = uint32_t;

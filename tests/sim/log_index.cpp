@@ -23,11 +23,11 @@ class Replay {
     };
     std::vector<Next> entries;
     for (uint8_t thread = 0; thread < k_threads; ++thread) {
-      for (const LogEntry& entry : evidence_.journal.log(thread)) entries.push_back({thread, &entry});
+      for (const LogEntry& entry : evidence_.journal.log(thread))
+        entries.push_back({thread, &entry});
     }
-    std::stable_sort(entries.begin(), entries.end(), [](const Next& a, const Next& b) {
-      return a.entry->order < b.entry->order;
-    });
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const Next& a, const Next& b) { return a.entry->order < b.entry->order; });
     for (const auto& [thread, entry] : entries) {
       if (auto wrong = step(thread, *entry)) return wrong;
     }
@@ -71,7 +71,7 @@ class Replay {
       begin_run(of, place);
       if (!created->origin) return std::nullopt;
       const auto noted = noted_.find(created->lineage.history);
-      if (noted == noted_.end()) return Violation{"I12", "a fork that no parent noted"};
+      if (noted == noted_.end()) return Violation{"I14", "a fork that no parent noted"};
       of.runs.back() = noted->second;
     } else if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
       for (const auto& message : appended->messages) {
@@ -104,7 +104,8 @@ class Replay {
   std::optional<Violation> compare_with_storage() {
     for (uint8_t thread = 0; thread < k_threads; ++thread) {
       if (!(index_.threads[thread].state == evidence_.reloaded[thread])) {
-        return Violation{"I11", "loading " + thread_name(thread) + " gives another state than replay"};
+        return Violation{"I11",
+                         "loading " + thread_name(thread) + " gives another state than replay"};
       }
     }
     return std::nullopt;

@@ -14,8 +14,8 @@ struct Place {
   bool archived = false;
   Version version;
   Id128 history;
-  Step durable = 0;       ///< of the entry that led here
-  size_t messages = 0;    ///< shown here: the first so many of `run`
+  Step durable = 0;     ///< of the entry that led here
+  size_t messages = 0;  ///< shown here: the first so many of `run`
   size_t run = 0;
   std::optional<OpId> op;  ///< whose entry led here, where it ends a call
   std::optional<Receipt> receipt;
@@ -41,8 +41,8 @@ struct LogIndex {
   [[nodiscard]] std::optional<size_t> place_of(const Op& op, const Attempt& attempt) const;
 };
 
-/// Replays the logs, checking every step on the way: I3 (versions, sequences), I7 (epochs), I11 (replay
-/// gives the state that is loaded), and what core invariants say of each step.
+/// Replays the logs, checking every step on the way: I3 (versions, sequences), I7 (epochs), I11
+/// (replay gives the state that is loaded), and what core invariants say of each step.
 std::optional<Violation> build_index(const Evidence& evidence, LogIndex& index);
 
 }  // namespace parley::sim

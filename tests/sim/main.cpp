@@ -20,23 +20,26 @@ void print(const RunResult& result, const RunOptions& options, bool whole_trace)
               static_cast<unsigned long long>(options.seed),
               static_cast<unsigned long long>(result.trace_hash),
               static_cast<unsigned long long>(result.stats.steps),
-              result.violation ? (result.violation->invariant + " broken: " + result.violation->what).c_str()
-                               : "holds");
+              result.violation
+                  ? (result.violation->invariant + " broken: " + result.violation->what).c_str()
+                  : "holds");
 }
 
 void print(const Stats& stats, double seconds) {
   const auto count = [](uint64_t number) { return static_cast<unsigned long long>(number); };
-  std::printf("%llu runs, %llu steps in %.2f s (%.0f runs/s)\n", count(stats.runs), count(stats.steps),
-              seconds, static_cast<double>(stats.runs) / seconds);
+  std::printf("%llu runs, %llu steps in %.2f s (%.0f runs/s)\n", count(stats.runs),
+              count(stats.steps), seconds, static_cast<double>(stats.runs) / seconds);
   std::printf("acknowledged %llu, replayed %llu, reads %llu, refused %llu, unknown %llu\n",
               count(stats.acked), count(stats.replayed), count(stats.reads), count(stats.refused),
               count(stats.unknown));
   std::printf("take-overs %llu, fenced %llu, conflicts %llu, unproven %llu, crashes %llu\n",
               count(stats.take_overs), count(stats.fenced), count(stats.conflicts),
               count(stats.unproven), count(stats.crashes));
-  std::printf("forks %llu, reads of forks %llu, releases %llu, deletions %llu, watched %llu, resumed %llu\n",
-              count(stats.forks), count(stats.fork_reads), count(stats.releases),
-              count(stats.deletions), count(stats.watched), count(stats.resumed));
+  std::printf(
+      "forks %llu, reads of forks %llu, releases %llu, deletions %llu, watched %llu, resumed "
+      "%llu\n",
+      count(stats.forks), count(stats.fork_reads), count(stats.releases), count(stats.deletions),
+      count(stats.watched), count(stats.resumed));
 }
 
 /// 0 where all hold, 1 at the first that does not; that one is run again to tell what happened.
@@ -60,9 +63,10 @@ int run_many(RunOptions options, uint64_t first, uint64_t count) {
 
 int list_mutants() {
   for (const Mutant& mutant : mutants()) {
-    std::printf("%-30s %s (%s)\n", std::string(mutant.name).c_str(), std::string(mutant.what).c_str(),
-                mutant.found_within == 0 ? "must pass"
-                                         : ("found within " + std::to_string(mutant.found_within)).c_str());
+    std::printf(
+        "%-30s %s (%s)\n", std::string(mutant.name).c_str(), std::string(mutant.what).c_str(),
+        mutant.found_within == 0 ? "must pass"
+                                 : ("found within " + std::to_string(mutant.found_within)).c_str());
   }
   return 0;
 }
@@ -78,7 +82,8 @@ int main(int argc, char** argv) {
   uint64_t replay = 0;
   std::string mutant_name;
   bool list = false;
-  CLI::App app{"Simulates conversations, owners, storage and clients from seeds, and checks what they saw"};
+  CLI::App app{
+      "Simulates conversations, owners, storage and clients from seeds, and checks what they saw"};
   app.add_option("--seeds", count, "how many seeds to run");
   app.add_option("--first-seed", first, "the first of them");
   const auto* one = app.add_option("--seed", replay, "run this one and print its whole trace");

@@ -11,7 +11,8 @@ namespace parley::sim {
 struct Mutant {
   std::string_view name;
   std::string_view what;
-  /// The simulation must find it within so many seeds; 0: another guard suffices, nothing may be found.
+  /// The simulation must find it within so many seeds; 0: another guard suffices, nothing may be
+  /// found.
   uint32_t found_within;
   Mutations mutations;
 };

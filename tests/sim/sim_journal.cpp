@@ -63,7 +63,8 @@ void SimJournal::apply(WriteId id) {
 
 WriteOutcome SimJournal::judge(const Write& write) const {
   if (write.fate == Fate::late && mutations_.late_write_accepted) return WriteOutcome::committed;
-  if (mutations_.fence && write.epoch < epochs_[shard_of(write.thread)]) return WriteOutcome::fenced;
+  if (mutations_.fence && write.epoch < epochs_[shard_of(write.thread)])
+    return WriteOutcome::fenced;
   if (mutations_.version_check && write.batch.expected != stored_[write.thread].state.version) {
     return WriteOutcome::conflict;
   }

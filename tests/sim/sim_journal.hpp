@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+
 #include "conversation/engine.hpp"
 #include "tests/sim/history.hpp"
 #include "tests/sim/settings.hpp"
@@ -39,10 +40,11 @@ struct Write {
 
 /// Storage shared by all nodes, in memory.
 ///
-/// Owned by the world. What it can do wrong, by `Rates`: refuse to write; lose the answer of a write that
-/// happened, did not happen, or happens much later; be slow; fail to load. It never forgets what it
-/// acknowledged. Keeps a snapshot and the events after it, so that each load is a replay, and messages
-/// apart, erased by HistoryDrop. Without its guards (`Mutations`) it overwrites like a key-value store.
+/// Owned by the world. What it can do wrong, by `Rates`: refuse to write; lose the answer of a
+/// write that happened, did not happen, or happens much later; be slow; fail to load. It never
+/// forgets what it acknowledged. Keeps a snapshot and the events after it, so that each load is a
+/// replay, and messages apart, erased by HistoryDrop. Without its guards (`Mutations`) it
+/// overwrites like a key-value store.
 class SimJournal {
  public:
   SimJournal(Timeline& timeline, const Rates& rates, const Mutations& mutations)
@@ -73,10 +75,10 @@ class SimJournal {
 
  private:
   struct Stored {
-    State state;                              ///< as of the newest event
-    std::shared_ptr<const State> snapshot;    ///< null: nothing
+    State state;                            ///< as of the newest event
+    std::shared_ptr<const State> snapshot;  ///< null: nothing
     std::vector<LogEntry> log;
-    size_t incarnation = 0;                   ///< where the present one begins in `log`
+    size_t incarnation = 0;  ///< where the present one begins in `log`
   };
 
   WriteOutcome judge(const Write& write) const;

@@ -70,8 +70,7 @@ void SimNode::granted(uint32_t id) {
 
 void SimNode::hold(uint8_t shard, const Leases::Request& request) {
   Holding& holding = holdings_[shard];
-  const int64_t from =
-      around_.mutations.lease_from_reply ? steady().micros : request.sent_steady;
+  const int64_t from = around_.mutations.lease_from_reply ? steady().micros : request.sent_steady;
   const SteadyTime until{from + k_lease_safe};
   if (holding.epoch == request.granted_epoch) {
     holding.until = std::max(holding.until, until);
@@ -81,7 +80,8 @@ void SimNode::hold(uint8_t shard, const Leases::Request& request) {
     holding = {request.granted_epoch, until, false};
   }
   for (uint8_t thread = 0; thread < k_threads; ++thread) {
-    if (shard_of(thread) != shard || !activations_[thread] || !activations_[thread]->engine) continue;
+    if (shard_of(thread) != shard || !activations_[thread] || !activations_[thread]->engine)
+      continue;
     step(thread, OwnershipChanged{ownership(shard)});
   }
 }
@@ -111,6 +111,12 @@ void SimNode::arrive(AttemptId attempt) {
   if (!activations_[thread]) activate(thread);
   if (activations_[thread]->engine) return submit(thread, attempt);
   activations_[thread]->waiting.push_back(attempt);
+}
+
+void SimNode::wake(uint8_t thread) {
+  const Epoch epoch = holdings_[shard_of(thread)].epoch;
+  const bool may = !down_ && around_.timeline.now() >= paused_until_ && epoch.value != 0;
+  if (may && barred_[thread] != epoch && !activations_[thread]) activate(thread);
 }
 
 void SimNode::activate(uint8_t thread) {
@@ -145,8 +151,8 @@ void SimNode::loaded(uint8_t thread, uint32_t number) {
   }
   around_.timeline.trace("loaded", id_, thread, number, activation->loaded->state.version.value);
   if (around_.mutations.survive_unknown) activation->shadow = activation->loaded->state;
-  activation->engine = std::make_unique<Engine>(std::move(*activation->loaded), ownership(shard),
-                                                around_.limits);
+  activation->engine =
+      std::make_unique<Engine>(std::move(*activation->loaded), ownership(shard), around_.limits);
   for (const AttemptId attempt : std::exchange(activation->waiting, {})) {
     if (activations_[thread]) {
       submit(thread, attempt);
@@ -210,8 +216,7 @@ void SimNode::submit(uint8_t thread, AttemptId attempt) {
 /// The mutant: answers what is only decided.
 void SimNode::answer_early(uint8_t thread, AttemptId attempt, const Submit& submit) {
   const Engine& engine = *activations_[thread]->engine;
-  const Decision decision =
-      decide(engine.tentative(), submit.command, submit.meta, submit.context);
+  const Decision decision = decide(engine.tentative(), submit.command, submit.meta, submit.context);
   const auto* accepted = std::get_if<Accept>(&decision);
   if (accepted == nullptr || engine.abandoned()) return;
   reply(thread, attempt, accepted->receipt);
@@ -254,8 +259,8 @@ void SimNode::perform(uint8_t thread, Output&& output) {
   Activation& activation = *activations_[thread];
   if (auto* append = std::get_if<Append>(&output)) {
     if (around_.mutations.snapshot_ahead && around_.timeline.rng.chance(100)) {
-      around_.journal.keep_snapshot(
-          thread, std::make_shared<const State>(activation.engine->tentative()));
+      around_.journal.keep_snapshot(thread,
+                                    std::make_shared<const State>(activation.engine->tentative()));
     }
     around_.journal.submit({.node = id_,
                             .thread = thread,

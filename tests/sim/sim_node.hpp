@@ -38,8 +38,9 @@ struct Surroundings {
   Audience& audience;
 };
 
-/// A node: it tends its leases, activates engines and is their shell, as actors and registry are in the
-/// server. A deposed one goes on as it believes, until its own clock or storage tells it otherwise.
+/// A node: it tends its leases, activates engines and is their shell, as actors and registry are in
+/// the server. A deposed one goes on as it believes, until its own clock or storage tells it
+/// otherwise.
 ///
 /// Owned by the world. What it can do wrong: crash, pause, be cut off from the lease table, have a
 /// wall clock that jumps and a steady clock that drifts; and what `Mutations` breaks.
@@ -54,6 +55,9 @@ class SimNode {
   void written(WriteId write);
   void tend(uint8_t shard);
   void granted(uint32_t request);
+
+  /// A watcher asks for this conversation.
+  void wake(uint8_t thread);
 
   // What is done to it.
   void crash();

@@ -41,8 +41,8 @@ bool SimNode::fill_view(AttemptId attempt, bool anyway) {
   return true;
 }
 
-/// A reset or deletion may erase what a read rendered before it still has to fetch: then the read is
-/// asked again. A message that is missing although nothing has changed is shown as missing.
+/// A reset or deletion may erase what a read rendered before it still has to fetch: then the read
+/// is asked again. A message that is missing although nothing has changed is shown as missing.
 bool SimNode::must_ask_again(const Engine& engine, AttemptId attempt, const Outcome& outcome) {
   const auto rendered = rendered_.find(attempt);
   if (rendered == rendered_.end()) return false;
@@ -77,7 +77,9 @@ void SimNode::reply(uint8_t thread, AttemptId id, const Outcome& outcome) {
     attempt.refusal = *refusal;
     return reply(id, Result::refused);
   }
-  reply(id, std::get<Failure>(outcome) == Failure::unknown ? Result::unknown : Result::not_done);
+  const bool unknown =
+      std::get<Failure>(outcome) == Failure::unknown && !around_.mutations.unknown_told_not_done;
+  reply(id, unknown ? Result::unknown : Result::not_done);
 }
 
 void SimNode::reply(AttemptId id, Result result) {

@@ -16,7 +16,7 @@ struct Stats {
   uint64_t take_overs = 0;
   uint64_t fenced = 0;
   uint64_t conflicts = 0;
-  uint64_t unproven = 0;   ///< answers withheld because the lease had run out
+  uint64_t unproven = 0;  ///< answers withheld because the lease had run out
   uint64_t crashes = 0;
   uint64_t forks = 0;
   uint64_t fork_reads = 0;  ///< reads that showed shared messages

@@ -35,20 +35,20 @@ class Rng {
 
 /// What happens when its time comes; `a` and `b` say to whom or what.
 enum class Do : uint8_t {
-  client,     ///< a: client
-  arrive,     ///< a: attempt reaches its node
-  respond,    ///< a: attempt's answer reaches its client
-  time_out,   ///< a: attempt's client waits no longer
-  load,       ///< a: node and thread, b: activation; storage reads
-  loaded,     ///< as load; the activation begins
-  apply,      ///< a: write reaches storage
-  outcome,    ///< a: write's outcome reaches its node
-  tend,       ///< a: node, b: shard; see to the lease
-  grant,      ///< a: lease request reaches the authority
-  granted,    ///< a: lease request's answer reaches its node
-  nemesis,    ///< something goes wrong
-  restart,    ///< a: node
-  watch,      ///< a: watcher
+  client,    ///< a: client
+  arrive,    ///< a: attempt reaches its node
+  respond,   ///< a: attempt's answer reaches its client
+  time_out,  ///< a: attempt's client waits no longer
+  load,      ///< a: node and thread, b: activation; storage reads
+  loaded,    ///< as load; the activation begins
+  apply,     ///< a: write reaches storage
+  outcome,   ///< a: write's outcome reaches its node
+  tend,      ///< a: node, b: shard; see to the lease
+  grant,     ///< a: lease request reaches the authority
+  granted,   ///< a: lease request's answer reaches its node
+  nemesis,   ///< something goes wrong
+  restart,   ///< a: node
+  watch,     ///< a: watcher
 };
 
 struct Due {
@@ -85,8 +85,10 @@ class Timeline {
   }
 
   /// Part of the run's identity: two runs of a seed must trace the same.
-  void trace(std::string_view what, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0) {
-    for (const uint64_t part : {step_, static_cast<uint64_t>(now_), uint64_t{what.size()}, a, b, c, d}) {
+  void trace(std::string_view what, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0,
+             uint64_t d = 0) {
+    for (const uint64_t part :
+         {step_, static_cast<uint64_t>(now_), uint64_t{what.size()}, a, b, c, d}) {
       hash_ = (hash_ ^ part) * 0x100000001b3U;
       hash_ ^= hash_ >> 29;
     }

@@ -32,7 +32,8 @@ void Watches::tick(uint32_t id, const std::vector<std::unique_ptr<SimNode>>& nod
   const bool ask_owner = owner >= 0 && timeline_.rng.chance(700);
   const int node = ask_owner ? owner : static_cast<int>(timeline_.rng.below(k_nodes));
   const Engine* engine = nodes[static_cast<size_t>(node)]->serving(watcher.thread);
-  if (engine != nullptr) attach(watcher, node, *engine);
+  if (engine != nullptr) return attach(watcher, node, *engine);
+  nodes[static_cast<size_t>(node)]->wake(watcher.thread);
 }
 
 /// What was missed first, as far as the engine knows it to be durable; the rest is published.

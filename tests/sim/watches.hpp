@@ -6,8 +6,8 @@
 
 namespace parley::sim {
 
-/// Watchers: each follows one conversation wherever it is served, resumes after the last version it was
-/// shown when its node is lost, and begins anew when the conversation was deleted.
+/// Watchers: each follows one conversation wherever it is served, resumes after the last version it
+/// was shown when its node is lost, and begins anew when the conversation was deleted.
 ///
 /// Owned by the world.
 class Watches : public Audience {
@@ -29,8 +29,8 @@ class Watches : public Audience {
  private:
   struct Watcher {
     uint8_t thread = 0;
-    int node = -1;              ///< attached to, or -1
-    bool watching = false;      ///< an incarnation, `segment` says what was shown of it
+    int node = -1;          ///< attached to, or -1
+    bool watching = false;  ///< an incarnation, `segment` says what was shown of it
     uint32_t segment = 0;
     Id128 history;
     Version last;

@@ -168,7 +168,8 @@ void Workload::send(uint32_t id) {
   const uint8_t node = some_node(op.thread);
   const bool twice = op.with_request && !client.last_word && timeline_.rng.chance(rates_.duplicate);
   send_attempt(id, node);
-  if (twice) send_attempt(id, static_cast<uint8_t>((node + timeline_.rng.below(k_nodes)) % k_nodes));
+  if (twice)
+    send_attempt(id, static_cast<uint8_t>((node + timeline_.rng.below(k_nodes)) % k_nodes));
 }
 
 void Workload::send_attempt(uint32_t client, uint8_t node) {
@@ -206,21 +207,24 @@ void Workload::respond(AttemptId id) {
     ++stats_.refused;
   }
   if (attempt.result == Result::unknown) ++stats_.unknown;
-  const uint32_t client = client_of_attempt_[id];
-  if (clients_[client].busy && clients_[client].op == attempt.op) consider(client);
+  consider(id);
 }
 
 void Workload::time_out(AttemptId id) {
   Attempt& attempt = history_.attempts[id];
   if (attempt.result != Result::pending) return;
   attempt.result = Result::unknown;
-  const uint32_t client = client_of_attempt_[id];
-  if (clients_[client].busy && clients_[client].op == attempt.op) consider(client);
+  consider(id);
 }
 
 /// An answer settles an op; when all attempts so far failed, it is tried again.
-void Workload::consider(uint32_t id) {
-  const Op& op = history_.ops[clients_[id].op];
+void Workload::consider(AttemptId heard) {
+  const uint32_t id = client_of_attempt_[heard];
+  const Client& client = clients_[id];
+  if (!client.busy || client.op != history_.attempts[heard].op) return;  // it has moved on
+  const Op& op = history_.ops[client.op];
+  // Earlier answers do not count: it is about to ask again, or has.
+  if (client.last_word && (client.tries == 0 || heard != op.attempts.back())) return;
   bool waiting = false;
   for (auto each = op.attempts.rbegin(); each != op.attempts.rend(); ++each) {
     const Attempt& attempt = history_.attempts[*each];
@@ -228,7 +232,7 @@ void Workload::consider(uint32_t id) {
     if (attempt.result == Result::ok || attempt.result == Result::refused) {
       return conclude(id, &attempt);
     }
-    if (clients_[id].last_word) break;  // earlier answers do not count
+    if (client.last_word) break;
   }
   if (!waiting) give_up_or_retry(id);
 }
@@ -237,11 +241,10 @@ void Workload::give_up_or_retry(uint32_t id) {
   Client& client = clients_[id];
   const Op& op = history_.ops[client.op];
   // Without a request id only what was certainly not done may be tried again.
-  const bool may_retry =
-      op.with_request || op.kind >= Kind::release_fork ||
-      std::all_of(op.attempts.begin(), op.attempts.end(), [&](AttemptId each) {
-        return said_nothing_done(history_.attempts[each]);
-      });
+  const bool may_retry = op.with_request || op.kind >= Kind::release_fork ||
+                         std::all_of(op.attempts.begin(), op.attempts.end(), [&](AttemptId each) {
+                           return said_nothing_done(history_.attempts[each]);
+                         });
   const uint32_t tries = finishing_ ? k_tries_when_healed : k_tries;
   if (!may_retry || client.tries >= tries) return conclude(id, nullptr);
   timeline_.after(timeline_.rng.between(100, 6000), Do::client, id);
@@ -264,8 +267,11 @@ void Workload::conclude(uint32_t id, const Attempt* attempt) {
     case Stage::sweep_release:
       if (attempt == nullptr) return rest(id);
       ++stats_.releases;
-      return begin(id, {.kind = Kind::confirm_release, .thread = client.child,
-                        .child_history = client.child_history}, Stage::sweep_confirm);
+      return begin(id,
+                   {.kind = Kind::confirm_release,
+                    .thread = client.child,
+                    .child_history = client.child_history},
+                   Stage::sweep_confirm);
     case Stage::single:
     case Stage::fork_release:
     case Stage::sweep_confirm:
@@ -283,9 +289,13 @@ void Workload::conclude_fork_note(uint32_t id, const Attempt* attempt) {
   const bool noted = attempt != nullptr && attempt->result == Result::ok;
   if (!noted || !attempt->fork || timeline_.rng.chance(50)) return rest(id);
   client.child_history = attempt->fork->parent.child_history;
-  begin(id, {.kind = Kind::create_fork, .thread = history_.ops[client.note].child,
-             .with_request = true, .fork = attempt->fork,
-             .child_history = client.child_history}, Stage::fork_create);
+  begin(id,
+        {.kind = Kind::create_fork,
+         .thread = history_.ops[client.note].child,
+         .with_request = true,
+         .fork = attempt->fork,
+         .child_history = client.child_history},
+        Stage::fork_create);
 }
 
 void Workload::conclude_fork_create(uint32_t id, const Attempt* attempt) {
@@ -303,21 +313,24 @@ void Workload::conclude_fork_create(uint32_t id, const Attempt* attempt) {
     return rest(id);
   }
   if (attempt->refusal.reason != Reason::conversation_exists) return rest(id);
-  if (!client.last_word) {
-    // An attempt of unknown outcome, or still on its way, may yet have created the child, or create it.
+  if (!client.last_word && !mutations_.early_release) {
+    // An attempt of unknown outcome, or still on its way, may yet have created the child, or create
+    // it.
     client.last_word = true;
     client.tries = 0;
     return timeline_.after(1, Do::client, id);
   }
   client.stage = Stage::fork_release;
   client.last_word = false;
-  client.op = add({.kind = Kind::release_fork, .thread = history_.ops[client.note].thread,
+  client.op = add({.kind = Kind::release_fork,
+                   .thread = history_.ops[client.note].thread,
                    .child_history = client.child_history});
   client.tries = 0;
   timeline_.after(1, Do::client, id);
 }
 
-/// A call that knows this history is under way: releasing it now could leave a child without its past.
+/// A call that knows this history is under way: releasing it now could leave a child without its
+/// past.
 bool Workload::may_still_be_created(const Id128& child_history, uint32_t except) const {
   if (mutations_.early_release) return false;
   for (uint32_t i = 0; i < clients_.size(); ++i) {
@@ -341,8 +354,11 @@ void Workload::begin_sweep(uint32_t id) {
     const ParentLink& link = pending[timeline_.rng.below(pending.size())];
     if (may_still_be_created(link.child_history, id)) continue;
     client.child_history = link.child_history;
-    return begin(id, {.kind = Kind::release_fork, .thread = thread_of(link.thread),
-                      .child_history = link.child_history}, Stage::sweep_release);
+    return begin(id,
+                 {.kind = Kind::release_fork,
+                  .thread = thread_of(link.thread),
+                  .child_history = link.child_history},
+                 Stage::sweep_release);
   }
   timeline_.after(2000, Do::client, id);
 }

@@ -12,10 +12,10 @@
 
 namespace parley::sim {
 
-/// Clients: each does one thing after another, retries with the same request id at any node, and sends
-/// duplicates. A fork is carried out as the service does it: note it at the parent, create the child,
-/// release it where another conversation has that name. The last client is the sweeper: it tells
-/// parents that their forks are gone. Everything is recorded in the history.
+/// Clients: each does one thing after another, retries with the same request id at any node, and
+/// sends duplicates. A fork is carried out as the service does it: note it at the parent, create
+/// the child, release it where another conversation has that name. The last client is the sweeper:
+/// it tells parents that their forks are gone. Everything is recorded in the history.
 ///
 /// Owned by the world. Attempts it makes are put on the timeline; the world carries them to nodes.
 class Workload {
@@ -37,15 +37,21 @@ class Workload {
   [[nodiscard]] bool releases_pending() const;
 
  private:
-  enum class Stage : uint8_t { single, fork_note, fork_create, fork_release, sweep_release,
-                               sweep_confirm };
+  enum class Stage : uint8_t {
+    single,
+    fork_note,
+    fork_create,
+    fork_release,
+    sweep_release,
+    sweep_confirm
+  };
   struct Client {
     bool busy = false;
     Stage stage = Stage::single;
     OpId op = 0;
-    OpId note = 0;         ///< of the fork under way
-    Id128 child_history;   ///< of the fork or release under way
-    uint8_t child = 0;     ///< the sweeper's
+    OpId note = 0;        ///< of the fork under way
+    Id128 child_history;  ///< of the fork or release under way
+    uint8_t child = 0;    ///< the sweeper's
     uint32_t tries = 0;
     bool last_word = false;  ///< asks once more, alone, after every earlier attempt is dead
   };
@@ -61,7 +67,7 @@ class Workload {
   void send(uint32_t client);
   void send_attempt(uint32_t client, uint8_t node);
   uint8_t some_node(uint8_t thread);
-  void consider(uint32_t client);
+  void consider(AttemptId heard);
   void give_up_or_retry(uint32_t client);
   void conclude(uint32_t client, const Attempt* attempt);
   void conclude_fork_note(uint32_t client, const Attempt* attempt);

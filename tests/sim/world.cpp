@@ -19,9 +19,9 @@ World::World(const RunOptions& options)
       watches_(timeline_, history_, journal_, mutations_, stats_),
       workload_(timeline_, history_, journal_, leases_, rates_, mutations_, stats_, options.ops) {
   for (uint8_t i = 0; i < k_nodes; ++i) {
-    nodes_.push_back(std::make_unique<SimNode>(
-        i, Surroundings{timeline_, history_, journal_, leases_, rates_, limits_, mutations_, stats_,
-                        watches_}));
+    nodes_.push_back(
+        std::make_unique<SimNode>(i, Surroundings{timeline_, history_, journal_, leases_, rates_,
+                                                  limits_, mutations_, stats_, watches_}));
     for (uint8_t shard = 0; shard < k_shards; ++shard) {
       timeline_.after(timeline_.rng.between(0, 2000), Do::tend, i, shard);
     }
@@ -59,7 +59,8 @@ std::optional<Violation> World::play() {
     return Violation{"I8", "after healing, a fork's parent was never told that it is gone"};
   }
   watches_.detach_all();
-  if (!drive_until([&] { return watches_.caught_up(); }) && !mutations_.only_version_check_promised) {
+  if (!drive_until([&] { return watches_.caught_up(); }) &&
+      !mutations_.only_version_check_promised) {
     return Violation{"I8", "after healing, a watcher never caught up"};
   }
   return std::nullopt;

@@ -153,7 +153,7 @@ TEST(Codec, KeepsLargeBodiesAndMetadataWhole) {
   appended.messages[0].body = build::body(large);
   appended.bytes = large.size() + appended.messages[1].body->size();
   commit.batch.events = std::make_shared<const EventList>(events);
-  // Twice: what a thread keeps from the first must not show in the second.
+  // Twice: nothing of the first may show in the second.
   for (int i = 0; i < 2; ++i) {
     const auto decoded = decode_log_record(encode_commit(commit), values::k_golden_shards);
     ASSERT_TRUE(decoded.ok()) << decoded.status();

@@ -1,7 +1,7 @@
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <thread>
 
 #include "tests/storage/journal_driver.hpp"
 #include "tests/storage/journal_under_test.hpp"
@@ -189,7 +189,8 @@ TEST_P(JournalContract, ReadsMessagesBothWaysAndInPages) {
   EXPECT_THAT(talk.read({2}, {5}, true), ElementsAre("m5", "m4", "m3", "m2"));
   EXPECT_THAT(talk.read({1}, {10}, false, {.count_max = 2}), ElementsAre("m1", "m2"));
   EXPECT_THAT(talk.read({1}, {10}, true, {.count_max = 2}), ElementsAre("m10", "m9"));
-  EXPECT_THAT(talk.read({1}, {10}, false, {.count_max = 9, .bytes_max = 5}), ElementsAre("m1", "m2"));
+  EXPECT_THAT(talk.read({1}, {10}, false, {.count_max = 9, .bytes_max = 5}),
+              ElementsAre("m1", "m2"));
   EXPECT_THAT(talk.read({1}, {10}, false, {.count_max = 9, .bytes_max = 0}), ElementsAre("m1"));
   EXPECT_THAT(talk.read({9}, {30}), ElementsAre("m9", "m10"));
   EXPECT_THAT(talk.read({30}, {40}), IsEmpty());
@@ -296,9 +297,10 @@ TEST_P(JournalContract, ReadsEventsWithTheirMessages) {
   EXPECT_EQ(*first.messages[1].body, "two");
   EXPECT_EQ(events->back().version, Version{3});
   EXPECT_EQ(journal().read_events(talk.key(), talk.shard(), {0}, {.count_max = 2})->size(), 2U);
-  EXPECT_EQ(
-      journal().read_events(talk.key(), talk.shard(), {0}, {.count_max = 9, .bytes_max = 1})->size(),
-      1U);
+  EXPECT_EQ(journal()
+                .read_events(talk.key(), talk.shard(), {0}, {.count_max = 9, .bytes_max = 1})
+                ->size(),
+            1U);
   EXPECT_THAT(*journal().read_events(talk.key(), talk.shard(), {3}, {}), IsEmpty());
 }
 
@@ -449,7 +451,8 @@ TEST_P(JournalContract, ASnapshotOfADeletedConversationIsForgotten) {
   EXPECT_EQ(opened("talk").state(), talk.state());
 }
 
-INSTANTIATE_TEST_SUITE_P(, JournalContract, ::testing::ValuesIn(k_journal_kinds), journal_kind_name);
+INSTANTIATE_TEST_SUITE_P(, JournalContract, ::testing::ValuesIn(k_journal_kinds),
+                         journal_kind_name);
 
 }  // namespace
 }  // namespace parley::test

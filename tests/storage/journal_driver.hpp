@@ -1,7 +1,5 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -9,6 +7,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "conversation/decide.hpp"
 #include "conversation/evolve.hpp"
@@ -70,8 +70,9 @@ class Driver {
   const State& state() const { return state_; }
   std::vector<HistorySpan> spans() const { return state_.spans(shard_); }
   Epoch epoch{1};
-  /// Rises with every command, so that lists have an order.
-  static inline int64_t clock_micros = 1'700'000'000'000'000;
+  /// Rises with every command, so that lists have an order. In the far future, so that nothing is
+  /// old.
+  static inline int64_t clock_micros = 4'000'000'000'000'000;
 
   Status load() {
     auto loaded = journal_->load(key_, shard_);

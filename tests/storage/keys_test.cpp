@@ -1,8 +1,8 @@
 #include "storage/keys.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+
+#include <gtest/gtest.h>
 
 namespace parley {
 namespace {
@@ -11,8 +11,8 @@ const ConversationKey k_talk{"acme", "talk"};
 
 TEST(Keys, AConversationsPartsComeInTheOrderOfALoad) {
   const std::string prefix = keys::conversation({5}, k_talk);
-  const std::vector<std::string> ordered{keys::remains(prefix),   keys::snapshot(prefix),
-                                         keys::event(prefix, {1}), keys::event(prefix, {255}),
+  const std::vector<std::string> ordered{keys::remains(prefix),      keys::snapshot(prefix),
+                                         keys::event(prefix, {1}),   keys::event(prefix, {255}),
                                          keys::event(prefix, {256}), keys::head(prefix)};
   EXPECT_TRUE(std::is_sorted(ordered.begin(), ordered.end()));
   for (const auto& key : ordered) {

@@ -69,23 +69,14 @@ TEST_F(LocalJournalTest, ReplaysOverWhatWasFlushedInBetween) {
   EXPECT_TRUE(journal_->verify({})->problems.empty());
 }
 
-TEST_F(LocalJournalTest, ClosingWithoutFlushLosesNothing) {
-  options_.flush_on_close = false;
-  open();
-  Driver talk = opened("talk");
-  talk.append_numbered(10);
-  close();
-  open();
-  EXPECT_EQ(opened("talk").state(), talk.state());
-}
-
 TEST_F(LocalJournalTest, LetsGoOfTheLogOnceFlushed) {
   open();
   Driver talk = opened("talk");
   const std::string big(50'000, 'x');
   for (int i = 0; i < 120; ++i) ASSERT_EQ(talk.append({big}), WriteOutcome::committed);
   ASSERT_TRUE(journal_->flush().ok());
-  EXPECT_LE(journal_->stats().log_segments, 1U);
+  // Segments are let go of on a thread of the log's.
+  while (journal_->stats().log_segments > 0) std::this_thread::yield();
   crash();
   open();
   EXPECT_EQ(opened("talk").state(), talk.state());
@@ -191,9 +182,8 @@ TEST_F(LocalJournalTest, ReadersSeeWhatOthersWriteMeanwhile) {
       auto state = journal_->read_state(talk.key(), talk.shard());
       ASSERT_TRUE(state.ok()) << state.status();
       EXPECT_GE(state->last_sequence.value, at_least);
-      const auto page =
-          journal_->read_messages({state->spans(talk.shard()), {1}, state->last_sequence, true},
-                                  {.count_max = 10});
+      const auto page = journal_->read_messages(
+          {state->spans(talk.shard()), {1}, state->last_sequence, true}, {.count_max = 10});
       EXPECT_TRUE(page.ok()) << page.status();
     }
   });

@@ -28,8 +28,8 @@ TEST_F(LocalBackup, RestoresWhatWasThereWhenItWasTaken) {
   close();
 
   uint64_t told = 0;
-  const Status status = restore_backup(
-      {backups(), 0, restored()}, [&](uint64_t done, uint64_t total) {
+  const Status status =
+      restore_backup({backups(), 0, restored()}, [&](uint64_t done, uint64_t total) {
         told = done;
         EXPECT_LE(done, total);
       });
@@ -153,14 +153,16 @@ TEST_F(LocalBackup, VerificationReadsEverything) {
   int calls = 0;
   auto report = journal_->verify([&](const VerifyReport&) { ++calls; });
   ASSERT_TRUE(report.ok()) << report.status();
-  for (const auto& problem : report->problems) ADD_FAILURE() << problem.where << ": " << problem.what;
+  for (const auto& problem : report->problems)
+    ADD_FAILURE() << problem.where << ": " << problem.what;
   EXPECT_EQ(report->conversations, 3U);
   EXPECT_EQ(report->messages, 5U + 3U + 1U);
   EXPECT_GT(calls, 0);
   crash();  // offline, with frames in the log that were not applied
   report = verify_store(options_.data_dir, {});
   ASSERT_TRUE(report.ok()) << report.status();
-  for (const auto& problem : report->problems) ADD_FAILURE() << problem.where << ": " << problem.what;
+  for (const auto& problem : report->problems)
+    ADD_FAILURE() << problem.where << ": " << problem.what;
   open();
   EXPECT_EQ(opened("child").state(), child.state());
 }

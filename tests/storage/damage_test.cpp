@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "parley/storage/v1/storage.pb.h"
 #include "storage/codec.hpp"
 #include "storage/keys.hpp"
@@ -102,11 +104,35 @@ TEST_F(LocalDamage, ADeletionBehindTheDamageHealsIt) {
 
 TEST_F(LocalDamage, ATornTailOfTheLogIsCut) {
   write_two();
-  ASSERT_TRUE(journal_->flush().ok());
+  const std::string head = read_file(log_dir() + "/0/HEAD");
+  Driver well = opened("well");
+  ASSERT_EQ(well.append({"a-torn-write-77ab"}), WriteOutcome::committed);
   crash();
+  // As after a power cut in the middle of the last group: nothing knows that it was ever whole.
+  write_file(log_dir() + "/0/HEAD", head);
+  ASSERT_TRUE(flip_at(log_dir(), "a-torn-write-77ab"));
   open();
   EXPECT_EQ(journal_->damaged_count(), 0U);
-  EXPECT_EQ(opened("well").state(), well_);
+  Driver again = opened("well");
+  EXPECT_EQ(again.state(), well_);
+  again.append_numbered(1);
+  crash();
+  open();
+  EXPECT_EQ(opened("well").state(), again.state());
+}
+
+TEST_F(LocalDamage, AShortenedLogIsRefused) {
+  write_two();
+  crash();
+  ASSERT_TRUE(flip_at(log_dir(), canary_));
+  // The rest of the segment is gone, but HEAD knows that it was longer.
+  for (const auto& path : files_with(log_dir(), "m2")) {
+    std::string content = read_file(path);
+    std::fill(content.begin() + 12288, content.end(), '\0');
+    write_file(path, content);
+  }
+  const Status status = try_open();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
 }
 
 TEST_F(LocalDamage, AMissingLogIsRefused) {
@@ -134,8 +160,8 @@ TEST_F(LocalDamage, AFlippedBitInTheStoreIsDataLossForTheRead) {
 
 TEST_F(LocalDamage, AMissingEventIsDataLoss) {
   write_two();
+  const Driver names(*journal_, "hurt");
   close();
-  Driver names(*journal_, "hurt");
   edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
     const auto prefix = keys::conversation(names.shard(), names.key());
     ASSERT_TRUE(batch.Delete(store.family(Family::state), keys::event(prefix, {2})).ok());
@@ -147,8 +173,8 @@ TEST_F(LocalDamage, AMissingEventIsDataLoss) {
 
 TEST_F(LocalDamage, AMissingEndIsDataLoss) {
   write_two();
+  const Driver names(*journal_, "hurt");
   close();
-  Driver names(*journal_, "hurt");
   edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
     const auto prefix = keys::conversation(names.shard(), names.key());
     ASSERT_TRUE(batch.Delete(store.family(Family::state), keys::event(prefix, {4})).ok());
@@ -159,17 +185,15 @@ TEST_F(LocalDamage, AMissingEndIsDataLoss) {
 
 TEST_F(LocalDamage, AMissingMessageIsDataLoss) {
   write_two();
-  const Id128 history = opened("hurt").state().current.history;
+  const Driver names = opened("hurt");
+  const Id128 history = names.state().current.history;
   close();
-  Driver names(*journal_, "hurt");
   edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
-    ASSERT_TRUE(batch
-                    .Delete(store.family(Family::messages),
-                            keys::message(names.shard(), history, {2}))
-                    .ok());
+    ASSERT_TRUE(
+        batch.Delete(store.family(Family::messages), keys::message(names.shard(), history, {2}))
+            .ok());
   });
   open();
-  EXPECT_EQ(names.key().thread, "hurt");
   Driver hurt(*journal_, "hurt");
   EXPECT_EQ(hurt.load().code(), absl::StatusCode::kDataLoss);
   expect_erasable();
@@ -189,9 +213,9 @@ std::string schema_1(const google::protobuf::Message& record) {
 
 TEST_F(LocalDamage, ReadsAStoreOfTheFirstSchema) {
   open();
+  const Driver names(*journal_, "old");
   close();
   namespace v1 = storage::v1;
-  Driver names(*journal_, "old");
   const Id128 history = Driver::fresh_id();
   v1::EventRecord created;
   created.set_version(1);
@@ -219,8 +243,8 @@ TEST_F(LocalDamage, ReadsAStoreOfTheFirstSchema) {
     ASSERT_TRUE(
         batch.Put(state, keys::head(prefix), encode_head({{{2}, history, {}, {1}}, {}})).ok());
     ASSERT_TRUE(batch
-                    .Put(store.family(Family::messages),
-                         keys::message(names.shard(), history, {1}), schema_1(message))
+                    .Put(store.family(Family::messages), keys::message(names.shard(), history, {1}),
+                         schema_1(message))
                     .ok());
   });
   open();
@@ -235,8 +259,8 @@ TEST_F(LocalDamage, ReadsAStoreOfTheFirstSchema) {
 
 TEST_F(LocalDamage, LeavesWhatANewerReleaseWroteAlone) {
   write_two();
+  const Driver names(*journal_, "hurt");
   close();
-  Driver names(*journal_, "hurt");
   edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
     const auto prefix = keys::conversation(names.shard(), names.key());
     ASSERT_TRUE(batch

@@ -8,7 +8,9 @@ using ::testing::Not;
 
 class LocalErasure : public LocalFixture {
  protected:
-  LocalErasure() { options_.compress = false; }  // so that stored bytes are found by looking for them
+  LocalErasure() {
+    options_.compress = false;
+  }  // so that stored bytes are found by looking for them
   const std::string secret_ = "a-secret-that-must-go-6f1b";
 };
 
