@@ -47,9 +47,12 @@ class ShowingChange {
   }
 };
 
-/// One ForkConversation: the parent notes the fork, then the child is created from what it noted. Each step
-/// may be repeated; what a crash leaves between them costs only space, until the same request is repeated
-/// or the parent is erased.
+/// One ForkConversation: the parent notes the fork, the child is created from what it noted, and the parent
+/// is asked once more whether it still keeps the child's past. Each step may be repeated; what a crash leaves
+/// between them costs only space, until the same request is repeated.
+///
+/// Why the last step: another try of the same request may have made the child, and its deletion may have
+/// told the parent, before this try's creation came through.
 class Forking : public std::enable_shared_from_this<Forking> {
  public:
   using Rpc = parley::Rpc<ConversationRpcs, v1::ForkConversationRequest>;
@@ -62,8 +65,12 @@ class Forking : public std::enable_shared_from_this<Forking> {
     auto asked = translate(rpc_->request, wanted, node_.environment.limits);
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
     child_ = node_.address(rpc_->tenant, wanted);
-    auto& note = std::get<Asked>(asked);
-    ask(parent_, Mutate{std::move(note.command), note.meta}, &Forking::on_noted);
+    note_ = std::get<Asked>(std::move(asked));
+    // Asked before the parent notes anything, so that a name that is taken leaves nothing to take back.
+    ask(child_, Read{}, &Forking::on_child_read,
+        [self = shared_from_this()](const State& state, const RecentMessages&) {
+          self->taken_by_ = state.current.history;
+        });
   }
 
  private:
@@ -75,10 +82,18 @@ class Forking : public std::enable_shared_from_this<Forking> {
         new LambdaCall(node_, whom, std::move(what), std::move(on_done), std::move(on_render)));
   }
 
+  void on_child_read(const Done&) {
+    ask(parent_, Mutate{std::move(note_.command), note_.meta}, &Forking::on_noted);
+  }
+
   void on_noted(const Done& done) {
     if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
     node_.note_replay(rpc_->context(), done.replayed);
     noted_ = *done.receipt();
+    if (taken_by_ != Id128{} && taken_by_ != noted_.fork) {
+      refusal_ = error_of(Refusal{Reason::conversation_exists, {}, {}}, child_.key);
+      return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
+    }
     ask(parent_, Read{}, &Forking::on_parent_read,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           auto point = fork_point(state, self->parent_.key.thread, self->parent_.shard,
@@ -103,11 +118,27 @@ class Forking : public std::enable_shared_from_this<Forking> {
   void on_created(const Done& done) {
     if (done.receipt() == nullptr) {
       refusal_ = done.error();
-      // Whatever was refused, the parent need not keep anything for it.
-      if (done.was_refused) {
+      // Only where another conversation has the name: a fork that is over may have forks of its own, which
+      // still show what the parent keeps.
+      if (done.was_refused && done.refused_for == Reason::conversation_exists) {
         return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
       }
       return rpc_->finish_error(refusal_);
+    }
+    created_ = *done.receipt();
+    ask(parent_, Read{}, &Forking::on_checked,
+        [self = shared_from_this()](const State& state, const RecentMessages&) {
+          self->kept_ = state.lineage_of_child(self->noted_.fork) != nullptr;
+        });
+  }
+
+  void on_checked(const Done& done) {
+    // A parent that is deleted meanwhile keeps its children's past without showing itself.
+    const bool parent_gone = done.was_refused && done.refused_for == Reason::conversation_not_found;
+    if (done.receipt() == nullptr && !parent_gone) return rpc_->finish_error(done.error());
+    if (!kept_ && !parent_gone) {
+      refusal_ = error_of(Refusal{Reason::fork_not_found, {}, {}}, parent_.key);
+      return ask(child_, Mutate{DeleteConversation{}, {{}, 0, created_.version}}, &Forking::on_let_go);
     }
     response_.set_parent_version(static_cast<int64_t>(noted_.version.value));
     rpc_->finish_message(response_);
@@ -119,7 +150,11 @@ class Forking : public std::enable_shared_from_this<Forking> {
   Rpc* rpc_;
   Address parent_;
   Address child_;
+  Asked note_;
+  Id128 taken_by_;
   Receipt noted_;
+  Receipt created_;
+  bool kept_ = false;
   std::optional<Asked> creation_;
   ApiError refusal_;
   v1::ForkConversationResponse response_;

@@ -14,6 +14,8 @@ namespace {
 /// Calls of a method that may be taken before the next one is announced.
 constexpr int k_waiting_hot = 64;
 constexpr int k_waiting = 8;
+/// How often a read begins anew because the conversation was cleared under it.
+constexpr int k_read_tries = 5;
 
 /// AppendMessages: the hottest call of all, so a class of its own without functions to allocate.
 class AppendCall final : public Call {
@@ -61,8 +63,8 @@ class WindowCall final : public Call {
   using MakeAnswer = std::function<std::optional<std::string>(const State&, const RecentMessages&,
                                                               HistoryPage& page)>;
 
-  WindowCall(Node& node, Origin* rpc, Read read, MakeAnswer make)
-      : node_(node), rpc_(rpc), make_(std::move(make)) {
+  WindowCall(Node& node, Origin* rpc, Read read, MakeAnswer make, int tries = k_read_tries)
+      : node_(node), rpc_(rpc), make_(std::move(make)), tries_(tries) {
     to = node.address(rpc->tenant, rpc->request.thread_id());
     what = read;
   }
@@ -81,9 +83,14 @@ class WindowCall final : public Call {
     } else if (bytes_) {
       rpc_->finish(*std::move(bytes_));
     } else {
-      node_.blocking([&node = node_, rpc = rpc_, page = std::move(page_)] {
+      node_.blocking([&node = node_, rpc = rpc_, page = std::move(page_), make = std::move(make_),
+                      read = std::get<Read>(what), tries = tries_] {
         auto answer = page.read(node);
         if (auto* bytes = std::get_if<std::string>(&answer)) return rpc->finish(std::move(*bytes));
+        // A reset may have erased the messages meanwhile: then the conversation is asked again.
+        if (tries > 1 && page.outdated(node)) {
+          return node.registry.dispatch(new WindowCall(node, rpc, read, make, tries - 1));
+        }
         rpc->finish_error(std::get<ApiError>(answer));
       });
     }
@@ -99,6 +106,7 @@ class WindowCall final : public Call {
   Node& node_;
   Origin* rpc_;
   MakeAnswer make_;
+  const int tries_;
   std::optional<std::string> bytes_;
   HistoryPage page_;
 };

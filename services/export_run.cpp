@@ -56,8 +56,14 @@ ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exis
   if (missing) return error_of(Refusal{Reason::conversation_not_found, {}, {}}, address.key);
   if (!state.ok()) return error_of(state.status(), address.key);
   if (!request_.user_id().empty() && state->user != request_.user_id()) return std::nullopt;
-  if (request_.form() == v1::TRANSFER_FORM_JSONL) return send_jsonl(address, *state);
-  return send_full(address, *state);
+  const bool jsonl = request_.form() == v1::TRANSFER_FORM_JSONL;
+  auto error = jsonl ? send_jsonl(address, *state) : send_full(address, *state);
+  if (!error || error->code != absl::StatusCode::kDataLoss) return error;
+  // A reset or deletion may have erased messages while they were read: then it is exported as it is now.
+  const auto now = node_.store.read_state(address.key, address.shard);
+  const bool changed = absl::IsNotFound(now.status()) ||
+                       (now.ok() && now->current.history != state->current.history);
+  return changed ? export_one(thread, must_exist) : error;
 }
 
 ExportRun::Error ExportRun::for_messages(

@@ -128,6 +128,12 @@ std::optional<std::string> list_from_window(const MessageListing& listing, const
   return wire_list_messages_response(state, page.shown, next_token(next, state, listing.query));
 }
 
+bool HistoryPage::outdated(Node& node) const {
+  const auto now = node.store.read_state(address_.key, address_.shard);
+  return absl::IsNotFound(now.status()) ||
+         (now.ok() && now->current.history != state_->current.history);
+}
+
 Checked<std::string> HistoryPage::read(Node& node) const {
   if (listing_) return read_listing(node);
   if (as_of_) return read_version(node);

@@ -35,6 +35,9 @@ class HistoryPage {
   /// ListMessages.
   static HistoryPage of_listing(Address address, const State& state, MessageListing listing);
 
+  /// The conversation was reset or deleted since: what was to be read may be gone. May block.
+  [[nodiscard]] bool outdated(Node& node) const;
+
   /// The encoded answer. May block.
   [[nodiscard]] Checked<std::string> read(Node& node) const;
 

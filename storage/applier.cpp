@@ -59,9 +59,17 @@ void Applier::enqueue(Item item, std::unique_lock<std::mutex>& lock) {
 void Applier::add(AppliedGroup group) {
   std::unique_lock lock(mutex_);
   applied_changed_.wait(lock,
-                        [&] { return queued_bytes_ < options_.waiting_bytes_max || stopping_; });
+                        [&] { return queued_bytes_ < options_.waiting_bytes_max || !bounded_; });
   const size_t bytes = group.bytes;
   enqueue({0, std::move(group), bytes}, lock);
+}
+
+void Applier::lift_bound() {
+  {
+    const std::lock_guard lock(mutex_);
+    bounded_ = false;
+  }
+  applied_changed_.notify_all();
 }
 
 void Applier::add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,

@@ -56,6 +56,8 @@ class Applier {
 
   /// In the order of the log, by the log's thread. Waits where too much waits already.
   void add(AppliedGroup group);
+  /// `add` does not wait any more: the log is about to stop, whether the store takes writes or not.
+  void lift_bound();
   /// May be forgotten.
   void add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,
                     std::shared_ptr<const State> state);
@@ -118,6 +120,7 @@ class Applier {
   uint64_t applied_ticket_ = 0;
   uint64_t wanted_ticket_ = 0;
   ApplierStats stats_;
+  bool bounded_ = true;
   bool stopping_ = false;
   bool abandoned_ = false;
   std::thread thread_;

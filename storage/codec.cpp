@@ -143,7 +143,7 @@ IndexRow read_index_row(Reading& reading, pb::IndexRowRecord& in) {
           {in.last_activity_us()}};
 }
 
-/// Calls `use` with each message that the events append, in order. E: Event or const Event.
+/// Calls `use` with each append among the events, in order.
 template <class Events, class Use>
 void for_each_append(Events& events, Use use) {
   for (auto& event : events) {

@@ -40,12 +40,7 @@ class Recovery {
   Status take(const log::ReplayedRecord& record) {
     if (Status status = mark_damaged_until(record.frame); !status.ok()) return status;
     auto decoded = decode_log_record(record.payload, heads_.shard_count());
-    if (!decoded.ok()) {
-      // Its checksum was right: it was written by a newer release, or by one with a fault.
-      return Status(
-          decoded.status().code(),
-          absl::StrCat("frame ", record.frame, " of the log: ", decoded.status().message()));
-    }
+    if (!decoded.ok()) return undecodable(record, decoded.status());
     if (const auto* raised = std::get_if<EpochRaised>(&*decoded)) {
       heads_.restore_epoch(raised->shard, raised->epoch);
       raised_.push_back(*raised);
@@ -62,6 +57,17 @@ class Recovery {
   }
 
  private:
+  /// Its checksum was right: a newer release wrote it, or one with a fault.
+  Status undecodable(const log::ReplayedRecord& record, const Status& why) {
+    const std::string what =
+        absl::StrCat("frame ", record.frame, " of the log: ", std::string(why.message()));
+    if (!absl::IsDataLoss(why)) return Status(why.code(), what);
+    spdlog::critical("damage in the log: {}", what);
+    if (Status status = write(std::nullopt); !status.ok()) return status;
+    damaged_.push_back(record.key_hash);
+    return absl::OkStatus();
+  }
+
   /// In the order of the log: a conversation that was deleted after it was damaged is well again.
   Status mark_damaged_until(uint64_t frame) {
     if (next_damage_ == damages_.size() || damages_[next_damage_].frame > frame) {
@@ -215,9 +221,9 @@ Status LocalJournal::open_lane(log::Mark last) {
   if (!lane.ok()) return lane.status();
   lane_ = *std::move(lane);
   const size_t half = options_.memory_bytes / 2;
-  upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_,
-                                     UpkeepOptions{.flush_bytes = half / 3,
-                                                   .scrub_every = options_.scrub_every});
+  upkeep_ = std::make_unique<Upkeep>(
+      *store_, *applier_, *lane_, *floor_,
+      UpkeepOptions{.flush_bytes = half / 3, .scrub_every = options_.scrub_every});
   if (!identity_->begun) {
     identity_->begun = true;
     if (Status status = write_identity(options_.data_dir, *identity_); !status.ok()) return status;
@@ -231,6 +237,7 @@ Status LocalJournal::open_lane(log::Mark last) {
 LocalJournal::~LocalJournal() {
   if (!upkeep_) return;  // never started
   heads_->close();
+  applier_->lift_bound();
   lane_->stop();
   upkeep_->stop();
   applier_->stop(flush_on_close_);

@@ -1,6 +1,7 @@
 #include "storage/rocks_store.hpp"
 
 #include <algorithm>
+#include <cstdarg>
 
 #include "absl/strings/str_cat.h"
 #include <rocksdb/cache.h>
@@ -142,6 +143,13 @@ std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(
   }
   return all;
 }
+/// Reading only leaves no file of RocksDB's own log behind.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 /// All files are there and as long as the manifest says.
 Status check_files(rocksdb::DB& db) {
   std::vector<rocksdb::LiveFileMetaData> files;
@@ -182,6 +190,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open_read_only(const RocksOption
   rocksdb::DBOptions database = database_options(nullptr, nullptr);
   database.create_if_missing = false;
   database.create_missing_column_families = false;
+  database.info_log = std::make_shared<NoLog>();
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::OpenForReadOnly(
       database, options.directory, descriptors(options, cache), &store->handles_, &db);

@@ -34,8 +34,8 @@ void HeadCache::keep(const ConversationKey& key, const Row& row) {
 
 std::vector<std::string> index_keys(Shard shard, const ConversationKey& key, const IndexRow& row) {
   const std::string rank = keys::rank(row.last_activity, key.thread);
-  std::vector<std::string> all{keys::index_all(shard, key.tenant) + rank,
-                               keys::index_user(shard, key.tenant, row.user) + rank};
+  std::vector<std::string> all{keys::index_all(shard, key.tenant) + rank};
+  if (!row.user.empty()) all.push_back(keys::index_user(shard, key.tenant, row.user) + rank);
   for (const auto& [label, value] : row.labels) {
     all.push_back(keys::index_label(shard, key.tenant, label, value) + rank);
   }
