@@ -36,18 +36,19 @@ struct Read {
 };
 
 /// Which durable events follow a version. Answered by `Call::events` when there are some, by
-/// `Call::look_back` when they lie further back than the actor remembers; waits when there are none.
+/// `Call::look_back` when they lie further back than the actor remembers; waits when there are
+/// none.
 struct Follow {
   Version after;
-  uint64_t watcher = 0;          ///< names the watcher for the limit and for Unfollow
+  uint64_t watcher = 0;  ///< names the watcher for the limit and for Unfollow
   bool wait_for_create = false;
 };
 
 /// A call to one conversation.
 ///
 /// Owned by nobody while under way: it is answered exactly once, by `answer`, `fail`, `events` or
-/// `look_back`, and takes care of itself from then on. `render` comes before `answer` on the actor's
-/// thread; the answering functions may come on any thread and must not block.
+/// `look_back`, and takes care of itself from then on. `render` comes before `answer` on the
+/// actor's thread; the answering functions may come on any thread and must not block.
 class Call {
  public:
   using Kind = std::variant<Mutate, Read, Follow>;

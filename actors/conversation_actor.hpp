@@ -45,8 +45,8 @@ class ActivationKeeper {
 
 /// One activation of one conversation: the shell around an `Engine`.
 ///
-/// Owned by its actor, started and ended by the registry. Runs on whichever thread runs the actor, never
-/// on two at once: a call queue's thread as a rule, a thread of CAF's scheduler for loading.
+/// Owned by its actor, started and ended by the registry. Runs on whichever thread runs the actor,
+/// never on two at once: a call queue's thread as a rule, a thread of CAF's scheduler for loading.
 /// Invariants: a call that came in is answered once; nothing is answered but what the engine says.
 /// Not its job: what commands mean, when answers may go out (the engine's), when to begin and end
 /// (the registry's).

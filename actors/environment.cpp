@@ -1,7 +1,6 @@
 #include "actors/environment.hpp"
 
 #include <ctime>
-
 #include <sys/random.h>
 
 #include "base/check.hpp"

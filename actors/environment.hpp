@@ -38,15 +38,15 @@ class RandomIds final : public IdSource {
 
 /// Brings finished writes back to threads that may run actors.
 ///
-/// `written` and `flush` come on the journal's commit thread and must not block: `written` for each actor
-/// whose batch is finished, then one `flush` for the group.
+/// `written` and `flush` come on the journal's commit thread and must not block: `written` for each
+/// actor whose batch is finished, then one `flush` for the group.
 class Resumer : public Wakeup {
  public:
   virtual void written(caf::strong_actor_ptr actor, WriteOutcome outcome) = 0;
 };
 
-/// What every conversation's actor stands on. Owned by the server, outlives all actors; shared by all
-/// threads.
+/// What every conversation's actor stands on. Owned by the server, outlives all actors; shared by
+/// all threads.
 struct Environment {
   Journal& journal;
   const Clock& clock;
@@ -57,7 +57,8 @@ struct Environment {
   uint32_t shard_count = 256;
 };
 
-/// The resumer of the thread at hand; null on threads without one. Set by the threads of the call queues.
+/// The resumer of the thread at hand; null on threads without one. Set by the threads of the call
+/// queues.
 Resumer*& resumer_here();
 
 }  // namespace parley

@@ -5,11 +5,12 @@
 
 #include "actors/call.hpp"
 
-/// Messages between our actors of one process. None may ever reach another process: a remote link carries
-/// one wire type only (cluster/).
+/// Messages between our actors of one process. None may ever reach another process: a remote link
+/// carries one wire type only (cluster/).
 namespace parley {
 
-/// Read the conversation from storage. The first message of every activation, on a thread that may block.
+/// Read the conversation from storage. The first message of every activation, on a thread that may
+/// block.
 struct LoadMessage {};
 
 /// A call. The actor owes it one answer.

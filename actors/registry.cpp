@@ -30,15 +30,15 @@ void Registry::dispatch(Call* call) {
   {
     absl::MutexLock lock(&stripe.mutex);
     const auto found = stripe.entries.find(call->to.key);
-    Entry& entry =
-        found != stripe.entries.end() ? *found->second : activate(stripe, call->to);
+    Entry& entry = found != stripe.entries.end() ? *found->second : activate(stripe, call->to);
     if (entry.ending) {
       entry.waiting.push_back(call);
       return;
     }
     entry.last_used = environment_.clock.steady();
     stripe.recently_used.splice(stripe.recently_used.begin(), stripe.recently_used, entry.place);
-    // Why under the lock: nothing may slip into the mailbox behind the message that ends the actor (I12).
+    // Why under the lock: nothing may slip into the mailbox behind the message that ends the actor
+    // (I12).
     unit.enqueue(entry.actor, CallMessage{call});
   }
   unit.run();
@@ -61,7 +61,8 @@ Registry::Entry& Registry::activate(Stripe& stripe, const Address& address) {
     return self->state.start(environment_, *this, whose, ownership, vitals);
   };
   // Why lazy: an eager actor would run its first message on a thread of the scheduler.
-  // Why the address as an argument: without any, CAF 0.17 dereferences a null pointer to no arguments.
+  // Why the address as an argument: without any, CAF 0.17 dereferences a null pointer to no
+  // arguments.
   entry->actor = system_.spawn<caf::lazy_init>(std::move(start), address);
   // Why not inline: loading may block, so the first message goes to CAF's scheduler (D16).
   caf::anon_send(entry->actor, LoadMessage{});

@@ -6,18 +6,18 @@
 #include <list>
 #include <memory>
 
-#include <caf/actor_system.hpp>
-
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include <caf/actor_system.hpp>
+
 #include "actors/conversation_actor.hpp"
 
 namespace parley {
 
 struct RegistryOptions {
-  int64_t bytes_max = 128LL << 20;            ///< estimated memory of live conversations
-  int64_t idle_micros_max = 300'000'000;      ///< after which one is put away
+  int64_t bytes_max = 128LL << 20;        ///< estimated memory of live conversations
+  int64_t idle_micros_max = 300'000'000;  ///< after which one is put away
 };
 
 struct RegistryStats {
@@ -27,14 +27,14 @@ struct RegistryStats {
   int64_t passivations = 0;
 };
 
-/// The node's live conversations: begins an activation when a call comes, ends it when it is idle or the
-/// memory budget is reached, least recently used first.
+/// The node's live conversations: begins an activation when a call comes, ends it when it is idle
+/// or the memory budget is reached, least recently used first.
 ///
-/// Owned by the server; outlives all actors. Any thread. A plain class with striped locks and not an actor:
-/// a look-up is on the path of every call (docs/decisions/0002).
-/// Invariants: at most one activation of a conversation at a time (I12); a call reaches an actor only while
-/// that is not ending, else it waits for the next activation; memory does not grow with what is stored.
-/// Not its job: ownership of shards, answering.
+/// Owned by the server; outlives all actors. Any thread. A plain class with striped locks and not
+/// an actor: a look-up is on the path of every call (docs/decisions/0002). Invariants: at most one
+/// activation of a conversation at a time (I12); a call reaches an actor only while that is not
+/// ending, else it waits for the next activation; memory does not grow with what is stored. Not its
+/// job: ownership of shards, answering.
 class Registry final : public ActivationKeeper {
  public:
   Registry(caf::actor_system& system, Environment& environment, RegistryOptions options);
@@ -49,7 +49,8 @@ class Registry final : public ActivationKeeper {
 
   /// Puts away what has been idle for too long. To be called every second or so.
   void sweep();
-  /// Puts everything away, with snapshots. Calls that still come are refused. `all_retired` tells the end.
+  /// Puts everything away, with snapshots. Calls that still come are refused. `all_retired` tells
+  /// the end.
   void retire_all();
   [[nodiscard]] bool all_retired() const { return live_ == 0; }
 

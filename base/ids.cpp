@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+
 #include "base/check.hpp"
 #include "base/hash.hpp"
 
@@ -51,10 +52,9 @@ Status check_id(std::string_view field, std::string_view id) {
   const auto bad = std::find_if_not(id.begin(), id.end(), id_character);
   if (bad != id.end()) {
     const char byte = *bad;
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": byte ", bad - id.begin(), " is '",
-                     absl::CHexEscape(absl::string_view(&byte, 1)),
-                     "'; use only letters, digits and . _ ~ : @ + = , -"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": byte ", bad - id.begin(), " is '", absl::CHexEscape(absl::string_view(&byte, 1)),
+        "'; use only letters, digits and . _ ~ : @ + = , -"));
   }
   return absl::OkStatus();
 }

@@ -1,20 +1,66 @@
 #include "base/log.hpp"
 
+#include <memory>
+#include <string>
 #include <unistd.h>
+#include <utility>
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 namespace parley {
+namespace {
+
+/// Whatever is logged, a line is one JSON object and one line.
+class EscapedMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const std::string escaped =
+        escape_json({message.payload.data(), static_cast<size_t>(message.payload.size())});
+    out.append(escaped.data(), escaped.data() + escaped.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return spdlog::details::make_unique<EscapedMessage>();
+  }
+};
+
+std::unique_ptr<spdlog::formatter> json_lines() {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<EscapedMessage>('*').set_pattern(
+      R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":"%*"})");
+  return formatter;
+}
+
+}  // namespace
+
+std::string escape_json(std::string_view text) {
+  static constexpr char k_hex[] = "0123456789abcdef";
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      escaped.append({'\\', c});
+    } else if (byte < 0x20 || byte == 0x7f) {
+      escaped.append("\\u00").append({k_hex[byte >> 4], k_hex[byte & 15]});
+    } else {
+      escaped.push_back(c);
+    }
+  }
+  return escaped;
+}
 
 void start_logging(spdlog::level::level_enum level) {
-  auto logger = std::make_shared<spdlog::logger>(
-      "parley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("parley", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(level);
   logger->flush_on(spdlog::level::info);
-  logger->set_pattern(isatty(STDERR_FILENO)
-                          ? "%H:%M:%S.%e %^%-5l%$ %v"
-                          : R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":"%v"})",
-                      spdlog::pattern_time_type::utc);
+  if (isatty(STDERR_FILENO)) {
+    logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
+  } else {
+    logger->set_formatter(json_lines());
+  }
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -10,8 +10,8 @@
 #include "conversation/limits.hpp"
 #include "conversation/model.hpp"
 
-/// What is asked, in the imperative. A command's own fields were checked where it entered (ids, sizes,
-/// UTF-8, enum values); what depends on the conversation is checked by `decide`.
+/// What is asked, in the imperative. A command's own fields were checked where it entered (ids,
+/// sizes, UTF-8, enum values); what depends on the conversation is checked by `decide`.
 namespace parley {
 
 /// What a fork starts from; made by its parent.
@@ -85,9 +85,9 @@ struct ConfirmRelease {
   Id128 child_history;
 };
 
-using Command = std::variant<CreateConversation, AppendMessages, UpdateConversation, RecordUsage,
-                             ResetConversation, DeleteConversation, NoteFork, ReleaseFork,
-                             ConfirmRelease>;
+using Command =
+    std::variant<CreateConversation, AppendMessages, UpdateConversation, RecordUsage,
+                 ResetConversation, DeleteConversation, NoteFork, ReleaseFork, ConfirmRelease>;
 
 /// What every command may carry.
 struct CommandMeta {

@@ -75,11 +75,12 @@ bool fork_is_over(const State& state, const Id128& history) {
 
 Decision on(const Case& at, CreateConversation&& command) {
   if (command.fork) {
-    // The same fork asked for again after its first answer was lost: its history proves that it is it.
+    // The same fork asked for again after its first answer was lost: its history proves that it is
+    // it.
     const Id128& history = command.fork->parent.child_history;
     if (at.state.exists && at.state.current.history == history) return at.nothing_to_change();
-    // Why: neither "exists", upon which the parent would be told to let go of messages that forks of
-    // this one may still show, nor a second life for a history that has messages already.
+    // Why: neither "exists", upon which the parent would be told to let go of messages that forks
+    // of this one may still show, nor a second life for a history that has messages already.
     if (fork_is_over(at.state, history)) return at.refuse(Reason::fork_not_found);
   }
   if (at.state.exists) {
@@ -95,7 +96,8 @@ Decision on(const Case& at, CreateConversation&& command) {
 }
 
 Decision append(const Case& at, AppendMessages&& command, Accept accepted) {
-  MessagesAppended appended{.first = {at.state.last_sequence.value + 1}, .bytes = 0, .messages = {}};
+  MessagesAppended appended{
+      .first = {at.state.last_sequence.value + 1}, .bytes = 0, .messages = {}};
   appended.messages.reserve(command.messages.size());
   for (auto& message : command.messages) {
     appended.bytes += message.body->size();
@@ -198,8 +200,8 @@ Decision on(const Case& at, NoteFork&& command) {
   Receipt receipt = at.receipt();
   receipt.fork = at.context.fresh_history;
   receipt.last = shared;
-  return at.accept(
-      ForkNoted{{std::move(command.child_thread), at.context.fresh_history, shared}}, receipt);
+  return at.accept(ForkNoted{{std::move(command.child_thread), at.context.fresh_history, shared}},
+                   receipt);
 }
 
 Decision on(const Case& at, ReleaseFork&& command) {
@@ -243,8 +245,7 @@ Decision decide(const State& state, Command command, const CommandMeta& meta,
     return Replay{entry->receipt};
   }
   if (meta.expected && *meta.expected != state.version) return at.refuse(Reason::version_mismatch);
-  Decision decision =
-      std::visit([&](auto& asked) { return on(at, std::move(asked)); }, command);
+  Decision decision = std::visit([&](auto& asked) { return on(at, std::move(asked)); }, command);
   if (auto* accepted = std::get_if<Accept>(&decision);
       accepted != nullptr && !meta.request.empty() && !accepted->events.empty()) {
     accepted->events.back().dedup = DedupEntry{meta.request, meta.digest, accepted->receipt};

@@ -7,7 +7,8 @@
 
 namespace parley {
 
-/// Why a command is refused, as a value. Each has one row in the error table (services/error_table).
+/// Why a command is refused, as a value. Each has one row in the error table
+/// (services/error_table).
 enum class Reason : uint8_t {
   conversation_not_found,
   conversation_exists,
@@ -47,8 +48,10 @@ struct Replay {
 
 using Decision = std::variant<Accept, Replay, Refusal>;
 
-/// Judges a command against a conversation. Pure: reads its arguments, changes nothing, never throws.
-/// Versions of the events follow on `state.version` (I3); an event list is never partly right.
-Decision decide(const State& state, Command command, const CommandMeta& meta, const Context& context);
+/// Judges a command against a conversation. Pure: reads its arguments, changes nothing, never
+/// throws. Versions of the events follow on `state.version` (I3); an event list is never partly
+/// right.
+Decision decide(const State& state, Command command, const CommandMeta& meta,
+                const Context& context);
 
 }  // namespace parley

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+
 #include "base/ids.hpp"
 #include "base/time.hpp"
 
@@ -11,12 +12,12 @@ namespace parley {
 
 /// What a mutating call is answered with, and answered with again when it is repeated.
 struct Receipt {
-  Version version;     ///< after the change; after a deletion the last version that was
-  Sequence first;      ///< of the messages appended, 0 if none
+  Version version;  ///< after the change; after a deletion the last version that was
+  Sequence first;   ///< of the messages appended, 0 if none
   Sequence last;
   WallTime time;
   bool created = false;
-  Id128 fork;          ///< the child's history, where the call was a fork
+  Id128 fork;  ///< the child's history, where the call was a fork
   bool operator==(const Receipt&) const = default;
 };
 
@@ -28,8 +29,8 @@ struct DedupEntry {
   bool operator==(const DedupEntry&) const = default;
 };
 
-/// The requests that a conversation remembers, oldest first, bounded by number and age. Part of State,
-/// journalled with the event it belongs to (invariant I2).
+/// The requests that a conversation remembers, oldest first, bounded by number and age. Part of
+/// State, journalled with the event it belongs to (invariant I2).
 class DedupWindow {
  public:
   /// The entry of this request, nullptr if it is not remembered.

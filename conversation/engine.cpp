@@ -55,8 +55,7 @@ void Engine::on(Submit&& submit, std::vector<Output>& out) {
     return;
   }
   if (held_.size() >= limits_.waiting_calls) {
-    out.emplace_back(
-        Answer{submit.ticket, Refusal{Reason::too_many_waiting, durable_, {}}});
+    out.emplace_back(Answer{submit.ticket, Refusal{Reason::too_many_waiting, durable_, {}}});
     return;
   }
   Decision decision = decide(tentative_, std::move(submit.command), submit.meta, submit.context);
@@ -170,8 +169,8 @@ void Engine::send_next(std::vector<Output>& out) {
   batch.gone = open.gone != nullptr;
   batch.after = batch.gone ? Version{0} : open.events.back().version;
   batch.index_before = indexed_;
-  // Why: with a later batch already open, the tentative state is ahead of this one. That happens only
-  // behind a deletion, which carries its own state.
+  // Why: with a later batch already open, the tentative state is ahead of this one. That happens
+  // only behind a deletion, which carries its own state.
   batch.index_after = batch.gone ? std::nullopt : index_row(tentative_);
   attach_snapshot(batch, open);
   indexed_ = batch.index_after;

@@ -12,17 +12,18 @@
 
 /// The protocol of one activation of a conversation, as a pure state machine.
 ///
-/// The idea: deciding is fast and writing is slow, so the engine decides on a *tentative* state that runs
-/// ahead of what is durable, and holds every answer that could reveal the tentative part at a gate until
-/// storage has confirmed it. Nobody outside can tell that it ran ahead: if the write fails, whoever
-/// waited is told "unavailable", the activation ends, and the next one starts from storage.
+/// The idea: deciding is fast and writing is slow, so the engine decides on a *tentative* state
+/// that runs ahead of what is durable, and holds every answer that could reveal the tentative part
+/// at a gate until storage has confirmed it. Nobody outside can tell that it ran ahead: if the
+/// write fails, whoever waited is told "unavailable", the activation ends, and the next one starts
+/// from storage.
 namespace parley {
 
 /// Names a waiting call; chosen by the shell, opaque to the engine.
 using Ticket = uint64_t;
 
-/// By which right this node answers. Writes are fenced by storage under `epoch`; whatever is answered
-/// without a write (reads, refusals, repetitions) is answered only before `until` (I5).
+/// By which right this node answers. Writes are fenced by storage under `epoch`; whatever is
+/// answered without a write (reads, refusals, repetitions) is answered only before `until` (I5).
 struct Ownership {
   Epoch epoch;
   SteadyTime until = SteadyTime::never();
@@ -49,15 +50,16 @@ std::optional<IndexRow> index_row(const State& state);
 
 /// Events that become durable together or not at all, with what they do to the indexes.
 struct Batch {
-  Version expected;                          ///< the conversation's version before
-  Version after;                             ///< and after; 0 when it is gone
+  Version expected;  ///< the conversation's version before
+  Version after;     ///< and after; 0 when it is gone
   std::shared_ptr<const EventList> events;
   std::optional<IndexRow> index_before;
   std::optional<IndexRow> index_after;
-  /// The state after the batch. Always set where the conversation does not exist afterwards: storage then
-  /// keeps it (unless `vanished`) in place of all events. Otherwise set when a snapshot is due.
+  /// The state after the batch. Always set where the conversation does not exist afterwards:
+  /// storage then keeps it (unless `vanished`) in place of all events. Otherwise set when a
+  /// snapshot is due.
   std::shared_ptr<const State> snapshot;
-  bool gone = false;                         ///< the conversation does not exist afterwards
+  bool gone = false;  ///< the conversation does not exist afterwards
 };
 
 // Inputs.
@@ -128,15 +130,15 @@ struct Loaded {
 /// One activation of one conversation.
 ///
 /// Owned by its actor and gone with it. Runs wherever the actor runs, never in two places at once.
-/// Invariants: I1 (no answer before it is durable), I3 (versions without gap), I5 (ownership is proven
-/// for what is answered without a write), I13 (one batch under way), I10 (no read ahead of durability).
-/// Not its job: time, storage, threads, the meaning of commands (that is `decide`).
+/// Invariants: I1 (no answer before it is durable), I3 (versions without gap), I5 (ownership is
+/// proven for what is answered without a write), I13 (one batch under way), I10 (no read ahead of
+/// durability). Not its job: time, storage, threads, the meaning of commands (that is `decide`).
 class Engine {
  public:
   Engine(Loaded loaded, Ownership ownership, const Limits& limits);
 
-  /// Feeds one input; outputs are appended to `out`. After `Abandon` every input is answered with that
-  /// failure at once.
+  /// Feeds one input; outputs are appended to `out`. After `Abandon` every input is answered with
+  /// that failure at once.
   void step(Input input, std::vector<Output>& out);
 
   [[nodiscard]] const State& tentative() const { return tentative_; }
@@ -152,7 +154,7 @@ class Engine {
  private:
   /// An answer at the gate.
   struct Held {
-    uint64_t needs;      ///< the batch that must be durable first, 0 if none
+    uint64_t needs;  ///< the batch that must be durable first, 0 if none
     Ticket ticket;
     Outcome outcome;
     bool replayed;
@@ -164,7 +166,8 @@ class Engine {
     Version expected;
     EventList events;
     size_t bytes = 0;
-    std::shared_ptr<const State> gone;  ///< set when it ends with the conversation's end; it is sealed
+    std::shared_ptr<const State>
+        gone;  ///< set when it ends with the conversation's end; it is sealed
   };
 
   void on(Submit&& submit, std::vector<Output>& out);

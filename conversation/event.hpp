@@ -8,8 +8,8 @@
 
 #include "conversation/model.hpp"
 
-/// What happened: facts in the past tense. Additive only: a stored event keeps its meaning for ever, a
-/// new meaning is a new event.
+/// What happened: facts in the past tense. Additive only: a stored event keeps its meaning for
+/// ever, a new meaning is a new event.
 namespace parley {
 
 struct ConversationCreated {
@@ -19,7 +19,7 @@ struct ConversationCreated {
   std::map<std::string, std::string> labels;
   Policy policy;
   std::string source_json;
-  Lineage lineage;                   ///< its own history, and the past it shares if it is a fork
+  Lineage lineage;  ///< its own history, and the past it shares if it is a fork
   std::optional<ForkOrigin> origin;
 };
 
@@ -80,12 +80,12 @@ struct ConversationDeleted {
   std::vector<HistoryDrop> drops;
 };
 
-using EventBody = std::variant<ConversationCreated, MessagesAppended, ConversationUpdated,
-                               UsageRecorded, ConversationReset, ForkNoted, ForkReleased,
-                               ReleaseConfirmed, ConversationDeleted>;
+using EventBody =
+    std::variant<ConversationCreated, MessagesAppended, ConversationUpdated, UsageRecorded,
+                 ConversationReset, ForkNoted, ForkReleased, ReleaseConfirmed, ConversationDeleted>;
 
-/// One durable change: it raises the version by one. The last event of a call carries what a repetition
-/// of that call is answered with.
+/// One durable change: it raises the version by one. The last event of a call carries what a
+/// repetition of that call is answered with.
 struct Event {
   Version version;
   WallTime time;

@@ -68,7 +68,9 @@ void on(State& state, const ConversationUpdated& updated, const Event&) {
   state.lifecycle = updated.lifecycle;
 }
 
-void on(State& state, const UsageRecorded& recorded, const Event&) { count(state, recorded.charge); }
+void on(State& state, const UsageRecorded& recorded, const Event&) {
+  count(state, recorded.charge);
+}
 
 void on(State& state, const ConversationReset& reset, const Event& event) {
   retire(state, std::move(state.current));

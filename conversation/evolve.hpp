@@ -5,8 +5,8 @@
 
 namespace parley {
 
-/// The state after an event. Total and without judgement: used for live events and for replay alike,
-/// so that both give the same state (I11). Needs no message bodies.
+/// The state after an event. Total and without judgement: used for live events and for replay
+/// alike, so that both give the same state (I11). Needs no message bodies.
 State evolve(State state, const Event& event);
 
 /// Live replay keeps versions continuous: on a conversation that does not exist (what is left of a

@@ -22,7 +22,8 @@ std::optional<std::string> check_lineage(const Lineage& lineage) {
 
 std::optional<std::string> check_gone(const State& state) {
   if (state.version != Version{0}) return "gone, but with a version";
-  if (state.last_sequence != Sequence{0} || state.message_bytes != 0) return "gone, but with messages";
+  if (state.last_sequence != Sequence{0} || state.message_bytes != 0)
+    return "gone, but with messages";
   if (!state.user.empty() || !state.title.empty() || !state.metadata.empty() ||
       !state.labels.empty() || !state.by_model.empty() || !state.source_json.empty()) {
     return "gone, but with content";
@@ -53,9 +54,11 @@ std::optional<std::string> check_state(const State& state) {
 }
 
 std::optional<std::string> check_step(const State& before, const Event& event, const State& after) {
-  if (event.version != before.version.next()) return "I3: version " +
-      std::to_string(event.version.value) + " after " + std::to_string(before.version.value);
-  if (after.exists && after.version != event.version) return "I3: the event did not set the version";
+  if (event.version != before.version.next())
+    return "I3: version " + std::to_string(event.version.value) + " after " +
+           std::to_string(before.version.value);
+  if (after.exists && after.version != event.version)
+    return "I3: the event did not set the version";
   if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
     if (appended->messages.empty()) return "I3: an append of nothing";
     if (appended->first.value != before.last_sequence.value + 1) return "I3: sequence has a gap";

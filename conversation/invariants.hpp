@@ -6,8 +6,8 @@
 #include "conversation/event.hpp"
 #include "conversation/model.hpp"
 
-/// Invariants as code, used by tests, the simulation and offline verification. docs/invariants.md lists
-/// them by number. Each function returns what is wrong, or nothing.
+/// Invariants as code, used by tests, the simulation and offline verification. docs/invariants.md
+/// lists them by number. Each function returns what is wrong, or nothing.
 namespace parley {
 
 /// Of one state by itself.

@@ -7,7 +7,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Parses without exceptions and without recursing deeper than allowed: depth is checked while parsing.
+/// Parses without exceptions and without recursing deeper than allowed: depth is checked while
+/// parsing.
 Result<Json> parse_object(std::string_view text, size_t depth_max) {
   if (text.empty()) return Json::object();
   bool too_deep = false;

@@ -11,8 +11,8 @@
 #include "base/time.hpp"
 #include "conversation/dedup.hpp"
 
-/// What a conversation is. Plain values: no clock, no thread, no input or output. Changed by `evolve`
-/// alone (conversation/evolve.hpp), judged by `decide` alone (conversation/decide.hpp).
+/// What a conversation is. Plain values: no clock, no thread, no input or output. Changed by
+/// `evolve` alone (conversation/evolve.hpp), judged by `decide` alone (conversation/decide.hpp).
 namespace parley {
 
 enum class Role : uint8_t { user = 1, assistant = 2, system = 3, tool = 4 };
@@ -80,8 +80,8 @@ struct Policy {
   bool operator==(const Policy&) const = default;
 };
 
-/// Messages first..last of a history that lies in `shard`. Histories are named by an id of their own,
-/// not by the conversation, so that forks can share them and outlive it.
+/// Messages first..last of a history that lies in `shard`. Histories are named by an id of their
+/// own, not by the conversation, so that forks can share them and outlive it.
 struct HistorySpan {
   Shard shard;
   Id128 history;
@@ -107,8 +107,8 @@ struct ForkChild {
 
 /// One run of messages: from a creation or reset to the next reset or deletion.
 struct Lineage {
-  Id128 history;                     ///< where its own messages are
-  std::vector<HistorySpan> past;     ///< what it shares, oldest first; sequences 1..past.back().last
+  Id128 history;                  ///< where its own messages are
+  std::vector<HistorySpan> past;  ///< what it shares, oldest first; sequences 1..past.back().last
   std::optional<ParentLink> parent;  ///< who keeps `past` for it
   std::vector<ForkChild> children;   ///< who shares this
   bool operator==(const Lineage&) const = default;
@@ -126,8 +126,9 @@ struct ForkOrigin {
 
 /// A conversation at one version. Default-constructed: it does not exist and never did.
 ///
-/// After a deletion `exists` is false and nothing of its content is left; what may remain for a while
-/// is the request id of the deletion (retries) and lineages that living forks share (`former`).
+/// After a deletion `exists` is false and nothing of its content is left; what may remain for a
+/// while is the request id of the deletion (retries) and lineages that living forks share
+/// (`former`).
 struct State {
   bool exists = false;
   Version version;  ///< 0 when it does not exist
@@ -150,8 +151,8 @@ struct State {
   std::map<std::string, Totals> by_model;
 
   DedupWindow dedup;
-  std::vector<Lineage> former;                ///< kept for their children only
-  std::vector<ParentLink> pending_releases;   ///< parents to be told that their child is gone
+  std::vector<Lineage> former;               ///< kept for their children only
+  std::vector<ParentLink> pending_releases;  ///< parents to be told that their child is gone
 
   bool operator==(const State&) const = default;
 

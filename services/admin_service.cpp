@@ -2,9 +2,8 @@
 
 #include <fstream>
 #include <string>
-#include <utility>
-
 #include <unistd.h>
+#include <utility>
 
 #include "services/lambda_call.hpp"
 #include "services/release.hpp"
@@ -109,7 +108,8 @@ void AdminService::server_info(Call<v1::GetServerInfoRequest>* rpc) {
   response.set_resident_bytes(resident_bytes());
   response.set_watch_streams(node_.watch_streams);
   auto& counters = *response.mutable_counters();
-  for (const auto& [method, calls] : conversations_.call_counts()) counters["calls." + method] = calls;
+  for (const auto& [method, calls] : conversations_.call_counts())
+    counters["calls." + method] = calls;
   counters["activations"] = live.activations;
   counters["passivations"] = live.passivations;
   counters["messages_appended"] = node_.appended_messages;
@@ -124,7 +124,8 @@ void AdminService::server_info(Call<v1::GetServerInfoRequest>* rpc) {
 }
 
 void AdminService::locate(Call<v1::LocateConversationRequest>* rpc) {
-  if (auto error = validate(rpc->request, node_.environment.limits)) return rpc->finish_error(*error);
+  if (auto error = validate(rpc->request, node_.environment.limits))
+    return rpc->finish_error(*error);
   const Address address = node_.address(rpc->tenant, rpc->request.thread_id());
   v1::LocateConversationResponse response;
   response.set_shard(address.shard.value);
@@ -143,8 +144,8 @@ void AdminService::create_backup(Call<v1::CreateBackupRequest>* rpc) {
   node_.in_background([this, rpc] {
     auto backup = node_.store.create_backup();
     if (!backup.ok()) {
-      return rpc->finish_error(make_error(ErrorId::backup_failed,
-                                          {{"cause", std::string(backup.status().message())}}));
+      return rpc->finish_error(
+          make_error(ErrorId::backup_failed, {{"cause", std::string(backup.status().message())}}));
     }
     v1::CreateBackupResponse response;
     fill_backup(*backup, node_.store.backup_dir(), *response.mutable_backup());

@@ -13,7 +13,8 @@ namespace parley {
 
 /// The gRPC facade of operation.
 ///
-/// Owned by the server. Handlers run on the queues' threads; what takes long has a thread of its own.
+/// Owned by the server. Handlers run on the queues' threads; what takes long has a thread of its
+/// own.
 class AdminService {
  public:
   using Verify = BackgroundStream<AdminRpcs, OutStream>;

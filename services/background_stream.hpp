@@ -6,23 +6,23 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "services/node.hpp"
 #include "services/rpc.hpp"
 #include "services/stream_step.hpp"
 
 namespace parley {
 
-/// A long streaming call (export, import, verification) that is written as plain blocking code on a thread
-/// of its own, while gRPC's operations run on the queue's.
+/// A long streaming call (export, import, verification) that is written as plain blocking code on a
+/// thread of its own, while gRPC's operations run on the queue's.
 ///
-/// `Io` is gRPC's asynchronous reader-writer or writer. Lives as long as an operation or the job is under
-/// way. `send` and `receive` are called by the job's thread alone.
+/// `Io` is gRPC's asynchronous reader-writer or writer. Lives as long as an operation or the job is
+/// under way. `send` and `receive` are called by the job's thread alone.
 template <class Service, class Io>
 class BackgroundStream : public std::enable_shared_from_this<BackgroundStream<Service, Io>> {
  public:
@@ -58,12 +58,13 @@ class BackgroundStream : public std::enable_shared_from_this<BackgroundStream<Se
   bool send(std::string bytes) {
     io_.Write(to_byte_buffer(std::move(bytes)), write_step_.begin(this->shared_from_this()));
     absl::MutexLock lock(&mutex_);
-    const auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return written_.has_value(); };
+    const auto over = [this]()
+                          ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return written_.has_value(); };
     mutex_.Await(absl::Condition(&over));
     return *std::exchange(written_, std::nullopt);
   }
-  /// The next message, nothing at the end of the caller's stream. While none comes, `meanwhile` is called
-  /// after each `poke`; it may send.
+  /// The next message, nothing at the end of the caller's stream. While none comes, `meanwhile` is
+  /// called after each `poke`; it may send.
   std::optional<grpc::ByteBuffer> receive(const std::function<void()>& meanwhile) {
     grpc::ByteBuffer bytes;
     io_.Read(&bytes, read_step_.begin(this->shared_from_this()));

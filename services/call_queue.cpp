@@ -41,7 +41,8 @@ void CallQueue::flush() {
   absl::MutexLock lock(&mutex_);
   if (rung_) return;
   rung_ = true;
-  alarm_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &bell_);
+  // Why not "now": gRPC rounds that up to a millisecond, and a timer's thread would ring.
+  alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &bell_);
 }
 
 void CallQueue::post(std::function<void()> job) {

@@ -6,12 +6,12 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include <caf/actor_system.hpp>
 #include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "actors/environment.hpp"
 
 namespace parley {
@@ -27,8 +27,8 @@ class Tag {
 /// A gRPC completion queue with the threads that serve it: the place where calls come in, where
 /// conversations run inline, and where finished writes come back by way of the bell.
 ///
-/// Owned by the server. `written`, `flush` and `post` on any thread; all else runs on the queue's own
-/// threads. Invariant: nothing that runs here blocks (D16).
+/// Owned by the server. `written`, `flush` and `post` on any thread; all else runs on the queue's
+/// own threads. Invariant: nothing that runs here blocks (D16).
 class CallQueue final : public Resumer {
  public:
   CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerCompletionQueue> queue);

@@ -8,32 +8,33 @@
 
 namespace parley {
 
-/// How a server is to run: flags, then PARLEY_* environment, then a file given by --config, then these.
+/// How a server is to run: flags, then PARLEY_* environment, then a file given by --config, then
+/// these.
 struct Config {
   std::string listen = "127.0.0.1:7447";
   std::string data_dir = "./data";
-  std::string backup_dir;                       ///< empty: backups/ in the data directory
+  std::string backup_dir;  ///< empty: backups/ in the data directory
   std::string node = "local";
-  std::string port_file;                        ///< where to write the port once listening
+  std::string port_file;  ///< where to write the port once listening
   std::string log_level = "info";
-  bool insecure = false;                        ///< allow an address that is not loopback
+  bool insecure = false;  ///< allow an address that is not loopback
   int64_t memory_budget_bytes = 256LL << 20;
   int64_t idle_seconds = 300;
-  int64_t drain_seconds = 20;                   ///< for calls to finish after SIGTERM
-  int64_t drain_delay_ms = 0;                   ///< between NOT_SERVING and refusing new calls
+  int64_t drain_seconds = 20;  ///< for calls to finish after SIGTERM
+  int64_t drain_delay_ms = 0;  ///< between NOT_SERVING and refusing new calls
   int64_t disk_floor_bytes = 256LL << 20;
   int64_t log_segment_bytes = 64LL << 20;
   int64_t scrub_seconds = 10;
   int64_t watch_stall_seconds = 30;
   uint32_t shard_count = 256;
-  int queues = 0;                               ///< completion queues; 0: by the number of cores
-  int threads = 0;                              ///< threads of each queue; 0: by the number of cores
-  bool echo = false;                            ///< also serve the no-op echo for benchmarks
+  int queues = 0;     ///< completion queues; 0: by the number of cores
+  int threads = 0;    ///< threads of each queue; 0: by the number of cores
+  bool echo = false;  ///< also serve the no-op echo for benchmarks
   Limits limits;
 };
 
-/// What the command line says. `exit_code` is set when the program is to end at once (help, version,
-/// an error, all of which were printed).
+/// What the command line says. `exit_code` is set when the program is to end at once (help,
+/// version, an error, all of which were printed).
 struct ParsedConfig {
   Config config;
   std::optional<int> exit_code;

@@ -12,8 +12,8 @@ namespace {
 
 /// A change whose answer shows the conversation as it was right after it.
 ///
-/// The first time, the conversation renders itself on the spot; a repetition is answered from storage, as
-/// of the version that the first answer had.
+/// The first time, the conversation renders itself on the spot; a repetition is answered from
+/// storage, as of the version that the first answer had.
 template <class Request>
 class ShowingChange {
  public:
@@ -40,19 +40,18 @@ class ShowingChange {
         finish(receipt, std::move(then));
       });
     };
-    node.registry.dispatch(new LambdaCall(node, std::move(address),
-                                          Mutate{std::move(asked.command), asked.meta, true},
-                                          std::move(on_done), std::move(on_render),
-                                          [rpc] { return rpc->expired(); }));
+    node.registry.dispatch(
+        new LambdaCall(node, std::move(address), Mutate{std::move(asked.command), asked.meta, true},
+                       std::move(on_done), std::move(on_render), [rpc] { return rpc->expired(); }));
   }
 };
 
-/// One ForkConversation: the parent notes the fork, the child is created from what it noted, and the parent
-/// is asked once more whether it still keeps the child's past. Each step may be repeated; what a crash leaves
-/// between them costs only space, until the same request is repeated.
+/// One ForkConversation: the parent notes the fork, the child is created from what it noted, and
+/// the parent is asked once more whether it still keeps the child's past. Each step may be
+/// repeated; what a crash leaves between them costs only space, until the same request is repeated.
 ///
-/// Why the last step: another try of the same request may have made the child, and its deletion may have
-/// told the parent, before this try's creation came through.
+/// Why the last step: another try of the same request may have made the child, and its deletion may
+/// have told the parent, before this try's creation came through.
 class Forking : public std::enable_shared_from_this<Forking> {
  public:
   using Rpc = parley::Rpc<ConversationRpcs, v1::ForkConversationRequest>;
@@ -66,7 +65,8 @@ class Forking : public std::enable_shared_from_this<Forking> {
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
     child_ = node_.address(rpc_->tenant, wanted);
     note_ = std::get<Asked>(std::move(asked));
-    // Asked before the parent notes anything, so that a name that is taken leaves nothing to take back.
+    // Asked before the parent notes anything, so that a name that is taken leaves nothing to take
+    // back.
     ask(child_, Read{}, &Forking::on_child_read,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           self->taken_by_ = state.current.history;
@@ -96,8 +96,8 @@ class Forking : public std::enable_shared_from_this<Forking> {
     }
     ask(parent_, Read{}, &Forking::on_parent_read,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
-          auto point = fork_point(state, self->parent_.key.thread, self->parent_.shard,
-                                  self->noted_.fork);
+          auto point =
+              fork_point(state, self->parent_.key.thread, self->parent_.shard, self->noted_.fork);
           if (point) self->creation_ = fork_creation(self->rpc_->request, *std::move(point));
         });
   }
@@ -111,15 +111,16 @@ class Forking : public std::enable_shared_from_this<Forking> {
     }
     ask(child_, Mutate{std::move(creation_->command), creation_->meta, true}, &Forking::on_created,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
-          fill_conversation(state, self->child_.key.thread, *self->response_.mutable_conversation());
+          fill_conversation(state, self->child_.key.thread,
+                            *self->response_.mutable_conversation());
         });
   }
 
   void on_created(const Done& done) {
     if (done.receipt() == nullptr) {
       refusal_ = done.error();
-      // Only where another conversation has the name: a fork that is over may have forks of its own, which
-      // still show what the parent keeps.
+      // Only where another conversation has the name: a fork that is over may have forks of its
+      // own, which still show what the parent keeps.
       if (done.was_refused && done.refused_for == Reason::conversation_exists) {
         return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
       }
@@ -138,7 +139,8 @@ class Forking : public std::enable_shared_from_this<Forking> {
     if (done.receipt() == nullptr && !parent_gone) return rpc_->finish_error(done.error());
     if (!kept_ && !parent_gone) {
       refusal_ = error_of(Refusal{Reason::fork_not_found, {}, {}}, parent_.key);
-      return ask(child_, Mutate{DeleteConversation{}, {{}, 0, created_.version}}, &Forking::on_let_go);
+      return ask(child_, Mutate{DeleteConversation{}, {{}, 0, created_.version}},
+                 &Forking::on_let_go);
     }
     response_.set_parent_version(static_cast<int64_t>(noted_.version.value));
     rpc_->finish_message(response_);
@@ -220,7 +222,8 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
       rpc->finish_message(response);
     });
   };
-  node_.registry.dispatch(new LambdaCall(node_, address, Mutate{std::move(deletion.command), deletion.meta},
+  node_.registry.dispatch(new LambdaCall(node_, address,
+                                         Mutate{std::move(deletion.command), deletion.meta},
                                          on_done, {}, [rpc] { return rpc->expired(); }));
 }
 
@@ -239,7 +242,8 @@ void ConversationService::record_usage(Call<v1::RecordUsageRequest>* rpc) {
     response.set_version(static_cast<int64_t>(done.receipt()->version.value));
     rpc->finish_message(response);
   };
-  node_.registry.dispatch(new LambdaCall(node_, node_.address(rpc->tenant, rpc->request.thread_id()),
+  node_.registry.dispatch(new LambdaCall(node_,
+                                         node_.address(rpc->tenant, rpc->request.thread_id()),
                                          Mutate{std::move(recording.command), recording.meta},
                                          on_done, {}, [rpc] { return rpc->expired(); }));
 }

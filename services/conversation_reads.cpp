@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "services/conversation_service.hpp"
-#include "services/lambda_call.hpp"
 #include "services/history_page.hpp"
+#include "services/lambda_call.hpp"
 #include "services/translate.hpp"
 #include "services/validate.hpp"
 #include "services/wire.hpp"
@@ -39,7 +39,8 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
     auto on_render = [this, &place, i, wanted, self = shared_from_this()](
                          const State& state, const RecentMessages& recent) {
       append_wire_conversation(1, state, rpc_->request.thread_ids(i),
-                               newest_within(recent, wanted, node_.environment.limits), place.bytes);
+                               newest_within(recent, wanted, node_.environment.limits),
+                               place.bytes);
     };
     auto on_done = [this, &place, self = shared_from_this()](const Done& done) {
       if (done.receipt() == nullptr) {
@@ -48,7 +49,9 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
       }
       if (--left_ == 0) finish();
     };
-    node_.registry.dispatch(new LambdaCall(node_, node_.address(rpc_->tenant, rpc_->request.thread_ids(i)), Read{}, on_done, on_render));
+    node_.registry.dispatch(new LambdaCall(node_,
+                                           node_.address(rpc_->tenant, rpc_->request.thread_ids(i)),
+                                           Read{}, on_done, on_render));
   }
 
   void finish() {
@@ -103,8 +106,8 @@ Checked<v1::ListConversationsResponse> list_page(Node& node, const std::string& 
 }
 
 /// Usage records of the events from the wanted place on.
-Status add_records(Node& node, const Address& address, const State& state, const UsageListing& wanted,
-                   v1::GetUsageResponse& response) {
+Status add_records(Node& node, const Address& address, const State& state,
+                   const UsageListing& wanted, v1::GetUsageResponse& response) {
   constexpr PageBounds k_events{500, 4U << 20};
   Version after = state.reset_version;
   uint64_t skip = 0;
@@ -137,7 +140,8 @@ Status add_records(Node& node, const Address& address, const State& state, const
 }  // namespace
 
 void ConversationService::batch_get(Call<v1::BatchGetConversationsRequest>* rpc) {
-  if (auto error = validate(rpc->request, node_.environment.limits)) return rpc->finish_error(*error);
+  if (auto error = validate(rpc->request, node_.environment.limits))
+    return rpc->finish_error(*error);
   std::make_shared<BatchGet>(node_, rpc)->start();
 }
 

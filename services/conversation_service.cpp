@@ -53,8 +53,8 @@ class AppendCall final : public Call {
   Origin* rpc_;
 };
 
-/// GetConversation and ListMessages: answered from the hot window on the spot where it reaches far enough,
-/// else from storage once the conversation has said where its messages lie.
+/// GetConversation and ListMessages: answered from the hot window on the spot where it reaches far
+/// enough, else from storage once the conversation has said where its messages lie.
 template <class Request>
 class WindowCall final : public Call {
  public:
@@ -161,25 +161,26 @@ void ConversationService::append(Call<v1::AppendMessagesRequest>* rpc) {
 }
 
 void ConversationService::get(Call<v1::GetConversationRequest>* rpc) {
-  if (auto error = validate(rpc->request, node_.environment.limits)) return rpc->finish_error(*error);
+  if (auto error = validate(rpc->request, node_.environment.limits))
+    return rpc->finish_error(*error);
   const Read read{{static_cast<uint64_t>(rpc->request.min_version())}};
   const auto make = [this, rpc](const State& state, const RecentMessages& recent,
                                 HistoryPage& page) -> std::optional<std::string> {
     const auto& request = rpc->request;
     const auto wanted = static_cast<size_t>(request.message_limit());
     if (request.has_as_of_version()) {
-      page = HistoryPage::of_version(node_.address(rpc->tenant, request.thread_id()), state, request);
+      page =
+          HistoryPage::of_version(node_.address(rpc->tenant, request.thread_id()), state, request);
       return std::nullopt;
     }
     if (wanted <= recent.size() || state.last_sequence.value <= recent.size()) {
-      return wire_get_conversation_response(state, request.thread_id(),
-                                            newest_within(recent, wanted, node_.environment.limits));
+      return wire_get_conversation_response(
+          state, request.thread_id(), newest_within(recent, wanted, node_.environment.limits));
     }
     page = HistoryPage::of_newest(node_.address(rpc->tenant, request.thread_id()), state, wanted);
     return std::nullopt;
   };
-  node_.registry.dispatch(
-      new WindowCall<v1::GetConversationRequest>(node_, rpc, read, make));
+  node_.registry.dispatch(new WindowCall<v1::GetConversationRequest>(node_, rpc, read, make));
 }
 
 void ConversationService::list_messages(Call<v1::ListMessagesRequest>* rpc) {
@@ -191,7 +192,8 @@ void ConversationService::list_messages(Call<v1::ListMessagesRequest>* rpc) {
                                         HistoryPage& page) -> std::optional<std::string> {
     auto answer = list_from_window(wanted, state, recent, node_.environment.limits);
     if (!answer) {
-      page = HistoryPage::of_listing(node_.address(rpc->tenant, rpc->request.thread_id()), state, wanted);
+      page = HistoryPage::of_listing(node_.address(rpc->tenant, rpc->request.thread_id()), state,
+                                     wanted);
     }
     return answer;
   };

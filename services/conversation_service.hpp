@@ -12,12 +12,12 @@
 
 namespace parley {
 
-/// The gRPC facade of conversations: takes calls from the queues, checks and translates them, asks the
-/// conversation, and answers exactly once.
+/// The gRPC facade of conversations: takes calls from the queues, checks and translates them, asks
+/// the conversation, and answers exactly once.
 ///
-/// Owned by the server. Handlers run on the queues' threads and never block: what has to read storage goes
-/// through Node::blocking. Not its job: what a call means (conversation/), which errors there are
-/// (services/error_table), when an answer may go out (conversation/engine).
+/// Owned by the server. Handlers run on the queues' threads and never block: what has to read
+/// storage goes through Node::blocking. Not its job: what a call means (conversation/), which
+/// errors there are (services/error_table), when an answer may go out (conversation/engine).
 class ConversationService {
  public:
   ConversationService(Node& node, ConversationRpcs& rpcs) : node_(node), rpcs_(rpcs) {}

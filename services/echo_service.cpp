@@ -18,8 +18,8 @@ void EchoService::serve(CallQueue& queue) {
     response.mutable_payload()->assign(static_cast<size_t>(bytes), 'x');
     rpc->finish_message(response);
   };
-  auto method =
-      std::make_shared<Call::Method>(Call::Method{rpcs_, &EchoRpcs::RequestEcho, echo, calls_, traffic_});
+  auto method = std::make_shared<Call::Method>(
+      Call::Method{rpcs_, &EchoRpcs::RequestEcho, echo, calls_, traffic_});
   methods_.push_back(method);
   for (int i = 0; i < k_waiting; ++i) Call::await(*method, queue);
 }

@@ -11,8 +11,8 @@ namespace parley {
 
 using EchoRpcs = bench::v1::EchoService::WithRawMethod_Echo<bench::v1::EchoService::Service>;
 
-/// A call that does nothing, on the same queues as all others: the limit that benchmarks compare with.
-/// Served with --bench-echo only. Owned by the server.
+/// A call that does nothing, on the same queues as all others: the limit that benchmarks compare
+/// with. Served with --bench-echo only. Owned by the server.
 class EchoService {
  public:
   EchoService(EchoRpcs& rpcs, Traffic& traffic) : rpcs_(rpcs), traffic_(traffic) {}

@@ -59,7 +59,8 @@ ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exis
   const bool jsonl = request_.form() == v1::TRANSFER_FORM_JSONL;
   auto error = jsonl ? send_jsonl(address, *state) : send_full(address, *state);
   if (!error || error->code != absl::StatusCode::kDataLoss) return error;
-  // A reset or deletion may have erased messages while they were read: then it is exported as it is now.
+  // A reset or deletion may have erased messages while they were read: then it is exported as it is
+  // now.
   const auto now = node_.store.read_state(address.key, address.shard);
   const bool changed = absl::IsNotFound(now.status()) ||
                        (now.ok() && now->current.history != state->current.history);
@@ -71,9 +72,9 @@ ExportRun::Error ExportRun::for_messages(
     const std::function<Error(std::vector<v1::Message>&)>& each) {
   const Limits& limits = node_.environment.limits;
   for (Sequence from{1}; from <= state.last_sequence && listening_;) {
-    auto messages = node_.store.read_messages(
-        {state.spans(address.shard), from, state.last_sequence, false},
-        {limits.messages_per_append, limits.response_bytes});
+    auto messages =
+        node_.store.read_messages({state.spans(address.shard), from, state.last_sequence, false},
+                                  {limits.messages_per_append, limits.response_bytes});
     if (!messages.ok()) return error_of(messages.status(), address.key);
     if (messages->empty()) break;
     std::vector<v1::Message> decoded;

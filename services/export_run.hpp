@@ -12,14 +12,15 @@ namespace parley {
 
 /// One export, conversation by conversation, from storage: nothing is activated for it.
 ///
-/// Used by one thread, which may block. Each conversation comes as of one version; conversations that are
-/// deleted while it runs are left out.
+/// Used by one thread, which may block. Each conversation comes as of one version; conversations
+/// that are deleted while it runs are left out.
 class ExportRun {
  public:
   /// Sends an encoded ExportConversationsResponse; false when nobody listens any more.
   using Send = std::function<bool(std::string)>;
 
-  ExportRun(Node& node, std::string tenant, const v1::ExportConversationsRequest& request, Send send);
+  ExportRun(Node& node, std::string tenant, const v1::ExportConversationsRequest& request,
+            Send send);
 
   /// What was wrong, or nothing when all was sent or nobody listens.
   std::optional<ApiError> run();

@@ -9,7 +9,8 @@
 namespace parley {
 namespace {
 
-/// Messages looked at in one answer of a selective listing: the page may then be short, not the last.
+/// Messages looked at in one answer of a selective listing: the page may then be short, not the
+/// last.
 constexpr size_t k_scanned_max = 20'000;
 constexpr size_t k_scan_page = 500;
 
@@ -115,8 +116,7 @@ std::optional<std::string> list_from_window(const MessageListing& listing, const
     const Sequence window_first{state.last_sequence.value + 1 - recent.size()};
     const uint64_t span = bounds.to.value - bounds.from.value + 1;
     const uint64_t count = std::min<uint64_t>(listing.page_size, span);
-    const uint64_t first =
-        listing.newest_first ? bounds.to.value + 1 - count : bounds.from.value;
+    const uint64_t first = listing.newest_first ? bounds.to.value + 1 - count : bounds.from.value;
     if (first < window_first.value) return std::nullopt;
     for (uint64_t i = 0; i < count; ++i) {
       const uint64_t sequence = listing.newest_first ? bounds.to.value - i : first + i;
@@ -180,9 +180,9 @@ Checked<std::string> HistoryPage::read_listing(Node& node) const {
       break;
     }
     const size_t wanted = listing.filter.selective() ? k_scan_page : listing.page_size;
-    auto read = node.store.read_messages({state_->spans(address_.shard), bounds.from, bounds.to,
-                                          listing.newest_first},
-                                         {wanted, limits.response_bytes});
+    auto read = node.store.read_messages(
+        {state_->spans(address_.shard), bounds.from, bounds.to, listing.newest_first},
+        {wanted, limits.response_bytes});
     if (!read.ok()) return error_of(read.status(), address_.key);
     if (read->empty()) break;
     next = std::nullopt;

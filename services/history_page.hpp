@@ -22,9 +22,9 @@ std::optional<std::string> list_from_window(const MessageListing& listing, const
 
 /// An answer that needs messages from storage: what to read, against which state.
 ///
-/// A value: made on a queue's thread while the conversation is at hand, carried to a thread that may block,
-/// read there. The state is the one that the conversation was in when it was asked, so the answer is as of
-/// that version, whatever happens meanwhile.
+/// A value: made on a queue's thread while the conversation is at hand, carried to a thread that
+/// may block, read there. The state is the one that the conversation was in when it was asked, so
+/// the answer is as of that version, whatever happens meanwhile.
 class HistoryPage {
  public:
   /// GetConversation with more messages than the window holds.
@@ -42,7 +42,8 @@ class HistoryPage {
   [[nodiscard]] Checked<std::string> read(Node& node) const;
 
  private:
-  [[nodiscard]] Checked<std::string> read_newest(Node& node, const State& state, size_t count) const;
+  [[nodiscard]] Checked<std::string> read_newest(Node& node, const State& state,
+                                                 size_t count) const;
   [[nodiscard]] Checked<std::string> read_version(Node& node) const;
   [[nodiscard]] Checked<std::string> read_listing(Node& node) const;
 

@@ -11,8 +11,8 @@ constexpr size_t k_under_way_max = 64;
 
 }  // namespace
 
-/// One conversation being imported: created, then given what it lacks, all appends at once. The steps run
-/// wherever its calls are answered; the run's thread waits for `over`.
+/// One conversation being imported: created, then given what it lacks, all appends at once. The
+/// steps run wherever its calls are answered; the run's thread waits for `over`.
 class ImportRun::Job : public std::enable_shared_from_this<Job> {
  public:
   Job(Node& node, Address address, std::function<void()> on_over)
@@ -27,7 +27,9 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       self->there_ = state.last_sequence;
     };
     auto done = [self = shared_from_this()](const Done& answer) { self->on_created(answer); };
-    node_.registry.dispatch(new LambdaCall(node_, address_, Mutate{std::move(creation.asked.command), creation.asked.meta, true}, done, shown));
+    node_.registry.dispatch(new LambdaCall(
+        node_, address_, Mutate{std::move(creation.asked.command), creation.asked.meta, true}, done,
+        shown));
   }
 
   void refuse(const ApiError& error) {
@@ -84,7 +86,8 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       auto done = [self = shared_from_this(), count = piece->count](const Done& answer) {
         self->on_appended(answer, count);
       };
-      node_.registry.dispatch(new LambdaCall(node_, address_, Mutate{std::move(piece->asked.command), piece->asked.meta}, done));
+      node_.registry.dispatch(new LambdaCall(
+          node_, address_, Mutate{std::move(piece->asked.command), piece->asked.meta}, done));
     }
   }
 

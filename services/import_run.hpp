@@ -8,23 +8,26 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+
 #include "parley/v1/conversation.pb.h"
 #include "services/import_pieces.hpp"
 #include "services/node.hpp"
 
 namespace parley {
 
-/// One import: conversations come in, up to a bounded number are under way at a time, results go out in the
-/// order the conversations came.
+/// One import: conversations come in, up to a bounded number are under way at a time, results go
+/// out in the order the conversations came.
 ///
-/// Used by one thread, which may block. Safe to run again after anything: what is there already is told by
-/// how many messages the conversation has, what is under way twice by request ids made from the content.
+/// Used by one thread, which may block. Safe to run again after anything: what is there already is
+/// told by how many messages the conversation has, what is under way twice by request ids made from
+/// the content.
 class ImportRun {
  public:
   /// Sends a result; false when nobody listens any more.
   using Send = std::function<bool(const v1::ImportConversationsResponse&)>;
 
-  /// `on_progress` is called, on any thread, when a conversation is through: `send_ready` has work then.
+  /// `on_progress` is called, on any thread, when a conversation is through: `send_ready` has work
+  /// then.
   ImportRun(Node& node, std::string tenant, Send send, std::function<void()> on_progress);
   ~ImportRun();
 

@@ -13,7 +13,7 @@ namespace parley {
 struct Done {
   Checked<Receipt> result;
   bool replayed = false;
-  Reason refused_for{};         ///< meaningful where `was_refused`
+  Reason refused_for{};  ///< meaningful where `was_refused`
   bool was_refused = false;
 
   [[nodiscard]] const Receipt* receipt() const { return std::get_if<Receipt>(&result); }

@@ -2,12 +2,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <pthread.h>
 #include <string>
 #include <thread>
 
-#include <pthread.h>
-
 #include "absl/synchronization/mutex.h"
+
 #include "base/log.hpp"
 #include "services/config.hpp"
 #include "services/release.hpp"
@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   }).detach();
   (*server)->drain_and_stop();
   spdlog::info("stopped");
-  // Why not the destructors of static objects: CAF's and gRPC's threads may still be on their way out.
+  // Why not the destructors of static objects: CAF's and gRPC's threads may still be on their way
+  // out.
   std::_Exit(EXIT_SUCCESS);
 }

@@ -15,8 +15,8 @@
 
 namespace parley {
 
-/// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each part
-/// says itself which threads it may be used on.
+/// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each
+/// part says itself which threads it may be used on.
 class Node {
  public:
   Node(const Config& its_config, caf::actor_system& its_system, Environment& its_environment,

@@ -8,7 +8,8 @@ namespace {
 
 /// Below this, copying beats handing over.
 constexpr size_t k_copied_bytes = 2048;
-/// Three levels of protobuf for each level of JSON; metadata may nest 32 levels, so there is room to refuse.
+/// Three levels of protobuf for each level of JSON; metadata may nest 32 levels, so there is room
+/// to refuse.
 constexpr int k_nesting_max = 400;
 constexpr const char* k_tenant_key = "parley-tenant";
 

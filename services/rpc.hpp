@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include <grpcpp/generic/async_generic_service.h>
 #include <google/protobuf/message.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -22,17 +22,18 @@ namespace parley {
 grpc::Status to_grpc_status(const ApiError& error);
 /// Takes the bytes over without copying where they are many.
 grpc::ByteBuffer to_byte_buffer(std::string bytes);
-/// Parses a message, also one that nests deeper than protobuf's own bound (metadata as JSON does: its depth
-/// is judged, with words of ours, by validation). False where the bytes are no such message. Lets go of them.
+/// Parses a message, also one that nests deeper than protobuf's own bound (metadata as JSON does:
+/// its depth is judged, with words of ours, by validation). False where the bytes are no such
+/// message. Lets go of them.
 bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 /// The tenant that the caller names; INVALID_FIELD where it is not an id.
 Checked<std::string> tenant_of(const grpc::ServerContext& context);
 
 /// One unary RPC, from waiting for it until its answer is sent.
 ///
-/// Owns itself: made waiting, it makes its successor when it is taken, and is gone when the answer has
-/// left. `finish*` exactly once, on any thread. Messages go as bytes, so that answers can be put together
-/// from stored bytes without parsing them (services/translate.hpp).
+/// Owns itself: made waiting, it makes its successor when it is taken, and is gone when the answer
+/// has left. `finish*` exactly once, on any thread. Messages go as bytes, so that answers can be
+/// put together from stored bytes without parsing them (services/translate.hpp).
 template <class Service, class Request>
 class Rpc final : public Tag {
  public:

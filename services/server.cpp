@@ -8,18 +8,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "grpc/health/v1/health.pb.h"
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
-#include "absl/time/time.h"
 #include "base/check.hpp"
 #include "base/log.hpp"
-#include "grpc/health/v1/health.pb.h"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
@@ -46,7 +46,7 @@ struct Budget {
   int64_t conversations;
   int64_t storage;
 };
-Budget share_out(int64_t bytes) { return {bytes / 2, bytes / 2 - bytes / 8}; }
+Budget share_out(int64_t bytes) { return {bytes * 3 / 8, bytes / 4}; }
 
 caf::actor_system_config& configured(caf::actor_system_config& config) {
   config.set("scheduler.policy", caf::atom("sharing"));
@@ -73,11 +73,11 @@ LocalOptions storage_options(const Config& config, std::function<void(std::strin
   return options;
 }
 
-/// A write of unknown outcome: nothing may be acknowledged any more, and only a restart can tell what is on
-/// the disk. No destructor may run, for storage must not be touched again.
+/// A write of unknown outcome: nothing may be acknowledged any more, and only a restart can tell
+/// what is on the disk. No destructor may run, for storage must not be touched again.
 void end_process(const std::string& why) {
   std::fprintf(stderr,
-               "parleyd: the log cannot be written: %s\nparleyd: ending, because what was written last is "
+               "parleyd: cannot write: %s\nparleyd: ending, because what was written last is "
                "uncertain; check the disk and start again: the log is replayed\n",
                why.c_str());
   std::_Exit(74);  // EX_IOERR
@@ -87,8 +87,8 @@ void end_process(const std::string& why) {
 Config fitted(Config config) {
   const auto room = static_cast<size_t>(config.log_segment_bytes / 2) - k_record_slack_bytes;
   if (config.limits.request_bytes > room) {
-    spdlog::warn("--log-segment {} leaves room for requests of {} bytes only", config.log_segment_bytes,
-                 room);
+    spdlog::warn("--log-segment {} leaves room for requests of {} bytes only",
+                 config.log_segment_bytes, room);
     config.limits.request_bytes = room;
     config.limits.message_bytes = std::min(config.limits.message_bytes, room);
   }
@@ -97,7 +97,8 @@ Config fitted(Config config) {
 
 class RunningServer final : public Server {
  public:
-  explicit RunningServer(const Config& config) : config_(fitted(config)), system_(configured(caf_config_)) {}
+  explicit RunningServer(const Config& config)
+      : config_(fitted(config)), system_(configured(caf_config_)) {}
   ~RunningServer() override { drain_and_stop(); }
 
   Status open();
@@ -163,7 +164,8 @@ void RunningServer::build(grpc::ServerBuilder& builder) {
 Status RunningServer::listen() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  // gRPC serves health but does not describe it; a use of the generated code brings its description along.
+  // gRPC serves health but does not describe it; a use of the generated code brings its description
+  // along.
   PARLEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
   grpc::ServerBuilder builder;
   build(builder);
@@ -172,8 +174,8 @@ Status RunningServer::listen() {
   for (int i = 0; i < queue_count; ++i) {
     queues_.push_back(std::make_unique<CallQueue>(system_, builder.AddCompletionQueue()));
   }
-  environment_ = std::make_unique<Environment>(Environment{
-      *store_, clock_, ids_, config_.limits, *queues_.front(), store_->shard_count()});
+  environment_ = std::make_unique<Environment>(
+      Environment{*store_, clock_, ids_, config_.limits, *queues_.front(), store_->shard_count()});
   registry_ = std::make_unique<Registry>(
       system_, *environment_,
       RegistryOptions{share_out(config_.memory_budget_bytes).conversations,
@@ -191,7 +193,8 @@ Status RunningServer::listen() {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", config_.listen, ": is another server running there?"));
   }
-  node_->address_text = absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), port_);
+  node_->address_text =
+      absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), port_);
   for (auto& queue : queues_) {
     conversations_->serve(*queue);
     transfers_->serve(*queue);
@@ -212,7 +215,8 @@ void RunningServer::finish_releases() {
     spdlog::warn("fork releases not resumed: {}", std::string(unfinished.status().message()));
     return;
   }
-  for (const auto& release : *unfinished) registry_->wake(node_->address(release.key.tenant, release.key.thread));
+  for (const auto& release : *unfinished)
+    registry_->wake(node_->address(release.key.tenant, release.key.thread));
 }
 
 void RunningServer::keep_house() {
@@ -226,8 +230,10 @@ void RunningServer::drain_and_stop() {
     server_->GetHealthCheckService()->SetServingStatus(false);
     std::this_thread::sleep_for(milliseconds(config_.drain_delay_ms));
     node_->traffic.draining = true;
-    // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer, too.
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(config_.drain_seconds);
+    // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer,
+    // too.
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::seconds(config_.drain_seconds);
     while (node_->traffic.under_way > 0 && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(milliseconds(1));
     }

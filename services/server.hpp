@@ -19,8 +19,8 @@ class Server {
 
   [[nodiscard]] virtual int port() const = 0;
 
-  /// Stops in order: health says NOT_SERVING, streams end with their resume position, calls finish within
-  /// the drain timeout, conversations are put away with snapshots, storage closes.
+  /// Stops in order: health says NOT_SERVING, streams end with their resume position, calls finish
+  /// within the drain timeout, conversations are put away with snapshots, storage closes.
   virtual void drain_and_stop() = 0;
 };
 

@@ -8,8 +8,8 @@
 
 namespace parley {
 
-/// One kind of operation of a stream, as a tag: at most one of it is under way, and while it is, it keeps
-/// the stream alive.
+/// One kind of operation of a stream, as a tag: at most one of it is under way, and while it is, it
+/// keeps the stream alive.
 template <class Stream>
 class StreamStep final : public Tag {
  public:

@@ -5,7 +5,8 @@
 
 namespace parley {
 
-/// What goes through the server now, and whether it still takes more. Owned by the node, used by any thread.
+/// What goes through the server now, and whether it still takes more. Owned by the node, used by
+/// any thread.
 struct Traffic {
   /// Calls and streams that were taken and are not over.
   std::atomic<int64_t> under_way{0};

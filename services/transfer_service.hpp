@@ -13,8 +13,8 @@ namespace parley {
 
 /// ExportConversations and ImportConversations.
 ///
-/// Owned by the server. Each call runs on a thread of its own (BackgroundStream). An import keeps a bounded
-/// number of conversations under way and answers in the order they came.
+/// Owned by the server. Each call runs on a thread of its own (BackgroundStream). An import keeps a
+/// bounded number of conversations under way and answers in the order they came.
 class TransferService {
  public:
   using Export = BackgroundStream<ConversationRpcs, OutStream>;

@@ -67,9 +67,8 @@ void WatchStream::await(Node& node, ConversationRpcs& service, CallQueue& queue)
   auto* raw = stream.get();
   // Tells the end of the call, however it ends; must be announced before the call is taken.
   raw->context_.AsyncNotifyWhenDone(raw->done_step_.begin(stream));
-  service.RequestWatchConversation(&raw->context_, &raw->request_bytes_, &raw->writer_,
-                                   queue.get(), queue.get(),
-                                   raw->accept_step_.begin(std::move(stream)));
+  service.RequestWatchConversation(&raw->context_, &raw->request_bytes_, &raw->writer_, queue.get(),
+                                   queue.get(), raw->accept_step_.begin(std::move(stream)));
 }
 
 WatchStream::WatchStream(Node& node, ConversationRpcs& service, CallQueue& queue)
@@ -92,7 +91,8 @@ void WatchStream::on_accepted(bool ok) {
   if (node_.traffic.draining) return finish(make_error(ErrorId::server_draining));
   address_ = node_.address(std::get<std::string>(tenant), request_.thread_id());
   ++node_.watch_streams;
-  const int32_t interval_ms = request_.heartbeat_interval_ms() == 0 ? 15'000 : request_.heartbeat_interval_ms();
+  const int32_t interval_ms =
+      request_.heartbeat_interval_ms() == 0 ? 15'000 : request_.heartbeat_interval_ms();
   heartbeat_micros_ = interval_ms * k_micros_per_ms;
   taken_ = sent_ = {static_cast<uint64_t>(request_.after_version())};
   last_sign_ = node_.environment.clock.steady();
@@ -186,7 +186,8 @@ void WatchStream::on_look_back() {
     absl::MutexLock lock(&self->mutex_);
     self->asking_ = false;
     self->take(*events);
-    // Nothing there although there was: it was deleted or cleared meanwhile; the conversation knows.
+    // Nothing there although there was: it was deleted or cleared meanwhile; the conversation
+    // knows.
     if (self->outgoing_.empty()) self->ask_again_ = true;
     self->pump();
   });
@@ -246,8 +247,8 @@ void WatchStream::on_write_done(bool ok) {
 }
 
 void WatchStream::arm_tick() {
-  const gpr_timespec when = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                         gpr_time_from_micros(k_tick_micros, GPR_TIMESPAN));
+  const gpr_timespec when =
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(k_tick_micros, GPR_TIMESPAN));
   tick_.Set(queue_.get(), when, tick_step_.begin(shared_from_this()));
 }
 

@@ -6,16 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include <grpcpp/alarm.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
 
-#include "parley/v1/conversation.grpc.pb.h"
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "conversation/event.hpp"
+#include "parley/v1/conversation.grpc.pb.h"
 #include "services/call_queue.hpp"
 #include "services/error_table.hpp"
 #include "services/node.hpp"
@@ -27,10 +26,11 @@ namespace parley {
 
 /// One WatchConversation call.
 ///
-/// Lives as long as an operation or a call of it is under way (shared_ptr held by those). Runs on the
-/// queue's threads, on CAF's for looking back; `mutex_` guards what changes. It pulls: only when all it has
-/// was written does it ask the conversation for what follows, so a slow reader costs one page of memory and
-/// never slows the conversation (I6: what follows the last version sent, without gap or repetition).
+/// Lives as long as an operation or a call of it is under way (shared_ptr held by those). Runs on
+/// the queue's threads, on CAF's for looking back; `mutex_` guards what changes. It pulls: only
+/// when all it has was written does it ask the conversation for what follows, so a slow reader
+/// costs one page of memory and never slows the conversation (I6: what follows the last version
+/// sent, without gap or repetition).
 class WatchStream final : public std::enable_shared_from_this<WatchStream> {
  public:
   /// Waits for a call of this kind, for ever.
@@ -89,15 +89,16 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   absl::Mutex mutex_;
   std::optional<WatchAnswers> answers_ ABSL_GUARDED_BY(mutex_);  ///< set once the stream is open
   std::deque<std::string> outgoing_ ABSL_GUARDED_BY(mutex_);
-  Version taken_ ABSL_GUARDED_BY(mutex_);      ///< last version put into `outgoing_`
-  Version sent_ ABSL_GUARDED_BY(mutex_);       ///< last version handed to gRPC
+  Version taken_ ABSL_GUARDED_BY(mutex_);  ///< last version put into `outgoing_`
+  Version sent_ ABSL_GUARDED_BY(mutex_);   ///< last version handed to gRPC
   std::deque<Version> outgoing_versions_ ABSL_GUARDED_BY(mutex_);
   bool greeted_ ABSL_GUARDED_BY(mutex_) = false;  ///< the caller knows that the watch has begun
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool asking_ ABSL_GUARDED_BY(mutex_) = false;
   bool ask_again_ ABSL_GUARDED_BY(mutex_) = false;  ///< at the next tick: the conversation reloads
-  bool looking_back_ ABSL_GUARDED_BY(mutex_) = true;  ///< what was missed is not out yet: no heartbeat
-  bool last_event_ ABSL_GUARDED_BY(mutex_) = false; ///< the deletion: finish when all is written
+  bool looking_back_ ABSL_GUARDED_BY(mutex_) =
+      true;  ///< what was missed is not out yet: no heartbeat
+  bool last_event_ ABSL_GUARDED_BY(mutex_) = false;  ///< the deletion: finish when all is written
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
   SteadyTime write_began_ ABSL_GUARDED_BY(mutex_);

@@ -32,12 +32,12 @@ void each_hash(const Item& item, Visit visit) {
 }  // namespace
 
 Applier::Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
-                 ApplierOptions options, std::function<void(bool)> after_round)
+                 ApplierOptions options, Surroundings surroundings)
     : store_(store),
       heads_(heads),
       damage_(damage),
       options_(options),
-      after_round_(std::move(after_round)) {
+      surroundings_(std::move(surroundings)) {
   stats_.applied = applied;
   thread_ = std::thread([this] { run(); });
 }
@@ -167,10 +167,11 @@ void Applier::forget_pending(const std::deque<Item>& items) {
 void Applier::apply(std::deque<Item>& items) {
   bool erased = false;
   while (true) {
-    const Status status = apply_once(items, &erased);
-    if (status.ok()) break;
-    spdlog::error("the store refuses a write, trying again: {}", status.ToString());
-    store_.db().Resume().PermitUncheckedError();
+    if (surroundings_.may_apply()) {
+      const Status status = apply_once(items, &erased);
+      if (status.ok()) break;
+      spdlog::error("the store refuses a write, trying again: {}", status.ToString());
+    }
     std::unique_lock lock(mutex_);
     ++stats_.write_failures;
     arrived_.wait_for(lock, k_retry_after, [&] { return stopping_; });
@@ -186,7 +187,7 @@ void Applier::apply(std::deque<Item>& items) {
     const Status status = purge(asked->now);
     if (!status.ok()) spdlog::warn("forgetting deleted conversations: {}", status.ToString());
   }
-  after_round_(erased);
+  surroundings_.after_round(erased);
 }
 
 Status Applier::apply_once(std::deque<Item>& items, bool* erased) {

@@ -30,8 +30,9 @@ struct AppliedGroup {
 
 struct ApplierOptions {
   size_t waiting_bytes_max = 32U << 20;  ///< the log's thread waits beyond that
-  size_t round_bytes = 4U << 20;
-  std::chrono::milliseconds gather{100};
+  /// Why so long: rows of indexes and heads are written once a round, however often they changed.
+  size_t round_bytes = 8U << 20;
+  std::chrono::milliseconds gather{400};
 };
 
 struct ApplierStats {
@@ -48,10 +49,13 @@ struct ApplierStats {
 /// that waits sees everything that was given before it asked. Not its job: flushing what it wrote.
 class Applier {
  public:
-  /// `after_round` runs on the applier's thread after each round; `erased` says that content was
-  /// erased.
+  /// What the rest of the journal says to its rounds, on the applier's thread.
+  struct Surroundings {
+    std::function<bool()> may_apply;               ///< false: not now, ask again
+    std::function<void(bool erased)> after_round;  ///< `erased`: content was erased
+  };
   Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
-          ApplierOptions options, std::function<void(bool erased)> after_round);
+          ApplierOptions options, Surroundings surroundings);
   ~Applier();
 
   /// In the order of the log, by the log's thread. Waits where too much waits already.
@@ -106,7 +110,7 @@ class Applier {
   Heads& heads_;
   Damage& damage_;
   const ApplierOptions options_;
-  const std::function<void(bool)> after_round_;
+  const Surroundings surroundings_;
   HeadCache cache_;  ///< of the applier's thread
 
   mutable std::mutex mutex_;  ///< guards all below

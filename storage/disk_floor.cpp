@@ -29,9 +29,11 @@ void DiskFloor::look() {
   if (::statvfs(directory_.c_str(), &seen) != 0) return;
   const uint64_t free = uint64_t{seen.f_bavail} * seen.f_frsize;
   free_.store(free, std::memory_order_relaxed);
-  if (free < floor_bytes_) {
+  const uint64_t owed = owed_ ? owed_() : 0;
+  const uint64_t left = free > owed ? free - owed : 0;
+  if (left < floor_bytes_) {
     full_.store(true, std::memory_order_relaxed);
-  } else if (free >= floor_bytes_ + floor_bytes_ / 10) {
+  } else if (left >= floor_bytes_ + floor_bytes_ / 10) {
     full_.store(false, std::memory_order_relaxed);
   }
 }

@@ -11,8 +11,9 @@
 #include "base/result.hpp"
 #include "conversation/engine.hpp"
 
-/// The one narrow interface between conversations and whatever keeps them: memory, this machine's log and
-/// RocksDB, or PostgreSQL. tests/storage/journal_contract_test.cpp holds each implementation to it.
+/// The one narrow interface between conversations and whatever keeps them: memory, this machine's
+/// log and RocksDB, or PostgreSQL. tests/storage/journal_contract_test.cpp holds each
+/// implementation to it.
 namespace parley {
 
 /// A batch of one conversation on its way to storage.
@@ -36,10 +37,10 @@ class Wakeup {
 class CommitWaiter {
  public:
   virtual ~CommitWaiter() = default;
-  /// Called exactly once for a commit, on a thread of the journal's: hand it on, do not work in it. The
-  /// waiter may be gone, or commit again, as soon as this has returned: the journal does not touch it
-  /// after. Answers who is to be woken when the whole group was told, null if nobody; the journal calls
-  /// `flush` once for each different one.
+  /// Called exactly once for a commit, on a thread of the journal's: hand it on, do not work in it.
+  /// The waiter may be gone, or commit again, as soon as this has returned: the journal does not
+  /// touch it after. Answers who is to be woken when the whole group was told, null if nobody; the
+  /// journal calls `flush` once for each different one.
   virtual Wakeup* on_written(WriteOutcome outcome) = 0;
 };
 
@@ -81,22 +82,23 @@ struct UnfinishedRelease {
   ConversationKey key;
 };
 
-/// Keeps conversations. Thread-safe. Reads show everything that was committed before they began, and
-/// nothing else; they may block on a disk and are called only where that is allowed.
+/// Keeps conversations. Thread-safe. Reads show everything that was committed before they began,
+/// and nothing else; they may block on a disk and are called only where that is allowed.
 class Journal {
  public:
   virtual ~Journal() = default;
 
   /// What is stored, for a new activation; `Loaded{}` where nothing is. From now on commits of this
-  /// conversation are accepted, by the version loaded. Loading again deposes the activation before: its
-  /// commits are then conflicts once the new one has committed. Errors: DATA_LOSS where stored bytes fail
-  /// their checksum (also on every later load, until the conversation is erased), UNAVAILABLE to try again.
+  /// conversation are accepted, by the version loaded. Loading again deposes the activation before:
+  /// its commits are then conflicts once the new one has committed. Errors: DATA_LOSS where stored
+  /// bytes fail their checksum (also on every later load, until the conversation is erased),
+  /// UNAVAILABLE to try again.
   virtual Result<Loaded> load(const ConversationKey& key, Shard shard) = 0;
 
-  /// Makes a batch durable, all or nothing. Never blocks. Commits of one conversation are carried out in
-  /// the order given. Outcomes: committed; fenced where `epoch` is below the shard's; conflict where the
-  /// stored version is not `batch.expected`, or the conversation was not loaded; not_written; unknown.
-  /// After unknown nothing more is accepted by this journal.
+  /// Makes a batch durable, all or nothing. Never blocks. Commits of one conversation are carried
+  /// out in the order given. Outcomes: committed; fenced where `epoch` is below the shard's;
+  /// conflict where the stored version is not `batch.expected`, or the conversation was not loaded;
+  /// not_written; unknown. After unknown nothing more is accepted by this journal.
   virtual void commit(Commit commit, CommitWaiter* waiter) = 0;
 
   /// Keeps a snapshot of what is committed already, some time later: it only saves replaying. Never
@@ -115,11 +117,12 @@ class Journal {
   virtual Result<State> read_state(const ConversationKey& key, Shard shard) = 0;
   /// The state as of a version (>= 1, of the present incarnation). NOT_FOUND where there is none.
   virtual Result<State> read_state_at(const ConversationKey& key, Shard shard, Version version) = 0;
-  /// Events after a version in order, bodies of messages included; a message that was dropped since by a
-  /// reset has no body. Fewer than asked for only at the end or at the bound of bytes.
+  /// Events after a version in order, bodies of messages included; a message that was dropped since
+  /// by a reset has no body. Fewer than asked for only at the end or at the bound of bytes.
   virtual Result<EventList> read_events(const ConversationKey& key, Shard shard, Version after,
                                         PageBounds bounds) = 0;
-  /// Messages of a range in the asked order, at most what the bounds allow, at least one if there is one.
+  /// Messages of a range in the asked order, at most what the bounds allow, at least one if there
+  /// is one.
   virtual Result<std::vector<Message>> read_messages(const MessageRange& range,
                                                      PageBounds bounds) = 0;
 

@@ -27,6 +27,9 @@ namespace parley {
 namespace {
 
 constexpr size_t k_replay_round_bytes = 4U << 20;
+constexpr uint64_t k_room_to_flush = 16U << 20;
+/// For the small files that a start writes.
+constexpr uint64_t k_room_to_start = 4U << 20;
 
 /// Records of the log on their way into the store, in rounds.
 class Recovery {
@@ -140,8 +143,13 @@ Status LocalJournal::start() {
     if (Status status = make_directory(path); !status.ok()) return status;
   }
   floor_ = std::make_unique<DiskFloor>(options_.data_dir, options_.disk_floor_bytes);
+  if (floor_->free_bytes() < k_room_to_start) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no space is left for ", options_.data_dir, "; make room and start again"));
+  }
   damage_ = std::make_unique<Damage>();
-  auto store = RocksStore::open({dir_->db(), options_.memory_bytes, options_.compress});
+  auto store =
+      RocksStore::open({dir_->db(), options_.memory_bytes, options_.compress, options_.on_fatal});
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   heads_ = std::make_unique<Heads>(options_.shard_count,
@@ -197,17 +205,24 @@ Status LocalJournal::replay(log::Mark* last) {
   if (!report.ok()) return report.status();
   if (Status status = recovery.finish(report->last); !status.ok()) return status;
   *last = report->last;
-  if (report->frames > 0 || !report->damages.empty()) {
-    if (Status status = store_->flush(); !status.ok()) return status;
+  if (report->frames > 0) {
     spdlog::info("replayed {} records of {} frames from the log", report->records, report->frames);
+  }
+  // On a full disk it stays in memory, and is replayed again if the process ends before there is
+  // room.
+  if (floor_->free_bytes() >= store_->memtable_bytes() + k_room_to_flush) {
+    if (Status status = store_->flush(); !status.ok()) return status;
   }
   store_->bound_unflushed(options_.memory_bytes / 2);
   return absl::OkStatus();
 }
 
 Status LocalJournal::open_lane(log::Mark last) {
-  applier_ = std::make_unique<Applier>(*store_, *heads_, *damage_, last, ApplierOptions{},
-                                       [this](bool erased) { upkeep_->after_round(erased); });
+  applier_ = std::make_unique<Applier>(
+      *store_, *heads_, *damage_, last, ApplierOptions{},
+      Applier::Surroundings{[this] { return upkeep_->may_apply(); },
+                            [this](bool erased) { upkeep_->after_round(erased); }});
+  floor_->owe([this] { return applier_->stats().waiting_bytes + store_->memtable_bytes(); });
   sink_ = std::make_unique<CommitSink>(*heads_, *applier_, options_.on_fatal);
   auto lane = log::Lane::open(
       {.directory = dir_->lane(),

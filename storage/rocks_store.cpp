@@ -8,11 +8,13 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
+#include "storage/rocks_env.hpp"
 
 namespace parley {
 namespace {
@@ -79,7 +81,9 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
     family_options.compression = rocksdb::kNoCompression;
     return family_options;
   }
-  family_options.compression = messages ? rocksdb::kZSTD : rocksdb::kLZ4Compression;
+  // Why not zstd at once: a flush is on the machine's busy path; the bottom level is where bytes
+  // stay.
+  family_options.compression = rocksdb::kLZ4Compression;
   if (messages || family == Family::state) {
     family_options.bottommost_compression = rocksdb::kZSTD;
     auto& bottom = family_options.bottommost_compression_opts;
@@ -143,6 +147,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> descriptors(
   }
   return all;
 }
+
 /// Reading only leaves no file of RocksDB's own log behind.
 class NoLog final : public rocksdb::Logger {
  public:
@@ -166,6 +171,25 @@ Status check_files(rocksdb::DB& db) {
   return absl::OkStatus();
 }
 
+/// Why: after a failed sync nobody knows what the kernel kept; trying again would take its word for
+/// it. The log has everything, so ending and replaying it loses nothing. A full disk is another
+/// matter: it gets better.
+class EndOnFailedWrite : public rocksdb::EventListener {
+ public:
+  explicit EndOnFailedWrite(std::function<void(std::string)> on_fatal)
+      : on_fatal_(std::move(on_fatal)) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    const bool space =
+        error->IsNoSpace() || error->subcode() == rocksdb::Status::SubCode::kSpaceLimit;
+    if (error->IsIOError() && !space && on_fatal_) {
+      on_fatal_("the store's files: " + error->ToString());
+    }
+  }
+
+ private:
+  const std::function<void(std::string)> on_fatal_;
+};
 }  // namespace
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options) {
@@ -173,11 +197,14 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options
   // One bound for both: memtables are charged to the cache and push blocks out of it.
   const auto cache = rocksdb::NewLRUCache(options.memory_bytes);
   store->buffers_ = std::make_shared<rocksdb::WriteBufferManager>(options.memory_bytes / 2, cache);
-  store->files_.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
+  store->env_ = make_patient_env();
+  store->files_.reset(rocksdb::NewSstFileManager(store->env_.get()));
+  rocksdb::DBOptions database = database_options(store->buffers_, store->files_);
+  database.env = store->env_.get();
+  database.listeners.push_back(std::make_shared<EndOnFailedWrite>(options.on_fatal));
   rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::Open(database_options(store->buffers_, store->files_), options.directory,
-                        descriptors(options, cache), &store->handles_, &db);
+  const auto status = rocksdb::DB::Open(database, options.directory, descriptors(options, cache),
+                                        &store->handles_, &db);
   store->db_.reset(db);
   if (!status.ok()) return from_rocks(status, absl::StrCat("opening ", options.directory));
   if (Status files = check_files(*store->db_); !files.ok()) return files;
@@ -224,6 +251,10 @@ void RocksStore::bound_unflushed(size_t bytes) const { buffers_->SetBufferSize(b
 
 size_t RocksStore::unflushed_bytes() const {
   return buffers_ == nullptr ? 0 : buffers_->mutable_memtable_memory_usage();
+}
+
+size_t RocksStore::memtable_bytes() const {
+  return buffers_ == nullptr ? 0 : buffers_->memory_usage();
 }
 
 std::string RocksStore::encode_mark(log::Mark mark) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ struct RocksOptions {
   size_t memory_bytes = 96U << 20;  ///< of blocks and memtables together
   /// Off only where stored bytes must be legible on disk: tests of erasure.
   bool compress = true;
+  /// Called when the store's files cannot be written and no space would help: the process is to
+  /// end.
+  std::function<void(std::string)> on_fatal;
 };
 
 /// A status of RocksDB in this project's terms, with what to do.
@@ -60,8 +64,10 @@ class RocksStore {
   Status flush() const;
   /// RocksDB flushes by itself when memtables take more; unbounded during recovery.
   void bound_unflushed(size_t bytes) const;
-  /// Bytes that wait in memory to be flushed.
+  /// Bytes of memtables that are still written to.
   size_t unflushed_bytes() const;
+  /// And of those being flushed.
+  size_t memtable_bytes() const;
   /// The place in the log through which everything is in the store.
   Result<log::Mark> applied() const;
   static void put_applied(rocksdb::WriteBatch& batch, const RocksStore& store, log::Mark mark);
@@ -72,6 +78,7 @@ class RocksStore {
  private:
   RocksStore() = default;
 
+  std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<rocksdb::WriteBufferManager> buffers_;
   std::shared_ptr<rocksdb::SstFileManager> files_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -10,8 +10,8 @@ parley_library(NAME journal
 if(TARGET parley_log)
   parley_library(NAME storage
     SRCS applier.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
-         listing.cpp local_journal.cpp local_open.cpp local_reads.cpp offline.cpp rocks_store.cpp
-         round.cpp stored_conversation.cpp upkeep.cpp verification.cpp
+         listing.cpp local_journal.cpp local_open.cpp local_reads.cpp offline.cpp
+         rocks_env.cpp rocks_store.cpp round.cpp stored_conversation.cpp upkeep.cpp verification.cpp
     DEPS parley::journal parley::codec parley::log RocksDB::rocksdb-shared
          nlohmann_json::nlohmann_json PkgConfig::SPDLOG)
 endif()

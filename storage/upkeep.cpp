@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 #include "absl/time/clock.h"
+#include <rocksdb/convenience.h>
 
 #include "base/log.hpp"
 #include "storage/keys.hpp"
@@ -20,7 +22,9 @@ constexpr auto k_patience = std::chrono::seconds(30);
 /// A scrub that took long is not soon repeated: it rewrites what it touches.
 constexpr int k_rest_per_scrub = 10;
 constexpr size_t k_ranges_max = 64;
-constexpr uint64_t k_reserve_bytes_max = 64U << 20;
+/// Left free by whatever the store does by itself.
+constexpr uint64_t k_room_bytes = 8U << 20;
+constexpr auto k_retry_after = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -62,18 +66,19 @@ void Upkeep::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto now = steady_clock::now();
+    bound_disk_use();
     if (now >= purge_at_) {
       purge_at_ = now + options_.purge_every;
       applier_.add_purge({absl::ToUnixMicros(absl::Now())});
     }
     const bool old = now - flushed_at_ >= options_.flush_every;
-    const bool flush_due = flush_wanted_ || old;
+    const bool flush_due = (flush_wanted_ || old) && now >= flush_not_before_;
     const bool scrub_due = scrub_wanted_ && now >= scrub_not_before_;
     if (!flush_due && !scrub_due) {
-      wake_.wait_for(lock, k_tick, [&] { return stopping_ || flush_wanted_; });
+      wake_.wait_for(lock, k_tick, [&] { return stopping_ || (flush_wanted_ && !flush_due); });
       continue;
     }
-    flush_wanted_ = false;
+    if (flush_due) flush_wanted_ = false;
     if (scrub_due) scrub_wanted_ = false;
     lock.unlock();
     if (flush_due) do_flush();
@@ -84,7 +89,11 @@ void Upkeep::run() {
 
 void Upkeep::do_flush() {
   const Status status = flush();
-  if (!status.ok()) spdlog::error("flushing, to be tried again: {}", status.ToString());
+  if (status.ok()) return;
+  spdlog::error("flushing, to be tried again: {}", status.ToString());
+  const std::lock_guard lock(mutex_);
+  flush_wanted_ = true;
+  flush_not_before_ = steady_clock::now() + k_retry_after;
 }
 
 void Upkeep::do_scrub() {
@@ -99,18 +108,29 @@ void Upkeep::do_scrub() {
   spdlog::warn("scrubbing erased content, to be tried again: {}", status.ToString());
 }
 
-/// RocksDB must never meet a full disk: it skips a compaction that could, and fails a flush in
-/// time.
+/// RocksDB must never meet a full disk: Debian's aborts. It is not asked for a flush that might not
+/// fit, and leaves out a compaction that might not.
 void Upkeep::bound_disk_use() {
-  const uint64_t reserve = std::min(floor_.floor_bytes() / 8, k_reserve_bytes_max);
   const uint64_t free = floor_.free_bytes();
-  const uint64_t usable = free > reserve ? free - reserve : 1;
+  const uint64_t usable = free > k_room_bytes ? free - k_room_bytes : 1;
   store_.files().SetMaxAllowedSpaceUsage(store_.files().GetTotalSize() + usable);
+}
+
+Status Upkeep::check_room() const {
+  floor_.look();
+  if (floor_.free_bytes() >= store_.memtable_bytes() + 2 * k_room_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      "the disk is too full to write the store's files; make room, nothing is lost meanwhile");
+}
+
+bool Upkeep::may_apply() const {
+  return store_.memtable_bytes() < 2 * options_.flush_bytes || check_room().ok();
 }
 
 Status Upkeep::flush() {
   const std::lock_guard lock(flush_mutex_);
   bound_disk_use();
+  if (Status status = check_room(); !status.ok()) return status;
   const log::Mark applied = applier_.applied();  // before the flush: it covers this
   if (Status status = store_.flush(); !status.ok()) {
     store_.db().Resume().PermitUncheckedError();
@@ -134,6 +154,8 @@ Result<Upkeep::Due> Upkeep::read_due() const {
     due.rows.emplace_back(scan.key());
     due.ranges.push_back({static_cast<Family>(key->family), key->begin, std::string(scan.value())});
   }
+  std::copy_if(due.ranges.begin(), due.ranges.end(), std::back_inserter(due.dead),
+               [](const Range& range) { return range.family == Family::messages; });
   if (Status status = scan.status(); !status.ok()) return status;
   due.ranges = coalesce(std::move(due.ranges));
   return due;
@@ -165,11 +187,16 @@ Status Upkeep::scrub() {
   if (due->rows.empty()) return absl::OkStatus();
   const uint64_t frame = applier_.applied().frame;
   lane_.wipe(frame);
-  if (Status status = flush(); !status.ok()) return status;
   if (Status status = wait_for_old_readers(store_.db().GetLatestSequenceNumber()); !status.ok()) {
     return status;
   }
+  // Why before the flush: on a full disk it makes the room that a flush needs. If the process ends
+  // in between, the log still says that the messages are erased.
+  if (Status status = drop_whole_files(due->dead); !status.ok()) return status;
+  if (Status status = flush(); !status.ok()) return status;
   for (const Range& range : due->ranges) {
+    bound_disk_use();
+    if (Status status = check_room(); !status.ok()) return status;
     if (Status status = compact(range); !status.ok()) return status;
   }
   rocksdb::WriteBatch done;
@@ -180,6 +207,20 @@ Status Upkeep::scrub() {
   if (Status status = wait_for_wiped_log(frame); !status.ok()) return status;
   scrubs_.fetch_add(1, std::memory_order_relaxed);
   return store_.write(done);
+}
+
+/// Files that hold nothing but erased messages go at once, without the room that rewriting takes.
+/// Only exactly what was erased, before ranges are joined, and only messages: a history is never
+/// begun again, whereas a conversation may live again under its keys.
+Status Upkeep::drop_whole_files(const std::vector<Range>& dead) {
+  for (const Range& range : dead) {
+    const rocksdb::Slice begin = range.begin;
+    const rocksdb::Slice end = range.end;
+    const auto status = rocksdb::DeleteFilesInRange(&store_.db(), store_.family(Family::messages),
+                                                    &begin, &end, /*include_end=*/false);
+    if (!status.ok()) return from_rocks(status, "dropping files of erased messages");
+  }
+  return absl::OkStatus();
 }
 
 Status Upkeep::compact(const Range& range) {

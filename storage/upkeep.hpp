@@ -39,6 +39,9 @@ class Upkeep {
   void start();
   /// After each round, on the applier's thread: never waits.
   void after_round(bool erased);
+  /// False while the disk is so full that the store must not be made to write its files: then it
+  /// keeps rows in memory, as far as they fit.
+  [[nodiscard]] bool may_apply() const;
   /// Everything committed before is in the store's files when it returns OK, and the log let go of
   /// it.
   Status flush();
@@ -57,15 +60,18 @@ class Upkeep {
   };
   struct Due {
     std::vector<std::string> rows;  ///< of `meta`, to be removed once it is done
-    std::vector<Range> ranges;
+    std::vector<Range> ranges;      ///< joined where they meet, or where they are many
+    std::vector<Range> dead;        ///< of messages, exactly what was erased
   };
 
   void run();
   void do_flush();
   void do_scrub();
+  [[nodiscard]] Status check_room() const;
   void bound_disk_use();
   Result<Due> read_due() const;
   static std::vector<Range> coalesce(std::vector<Range> ranges);
+  Status drop_whole_files(const std::vector<Range>& dead);
   Status compact(const Range& range);
   Status wait_for_old_readers(uint64_t sequence);
   Status wait_for_old_files();
@@ -89,6 +95,7 @@ class Upkeep {
   bool flush_wanted_ = false;
   bool scrub_wanted_ = false;
   std::chrono::steady_clock::time_point flushed_at_;
+  std::chrono::steady_clock::time_point flush_not_before_;
   std::chrono::steady_clock::time_point scrub_not_before_;
   std::chrono::steady_clock::time_point purge_at_;
   std::thread thread_;

@@ -59,9 +59,7 @@ struct Answered {
   std::vector<Version> events;
   std::optional<Version> look_back;
 
-  [[nodiscard]] bool any() const {
-    return outcome || failure || !events.empty() || look_back;
-  }
+  [[nodiscard]] bool any() const { return outcome || failure || !events.empty() || look_back; }
   [[nodiscard]] const Receipt& receipt() const { return std::get<Receipt>(*outcome); }
   [[nodiscard]] Reason refused() const { return std::get<Refusal>(*outcome).reason; }
 };
@@ -107,8 +105,8 @@ class TestCall final : public Call {
 class ActorWorld {
  public:
   explicit ActorWorld(RegistryOptions options = {}) {
-    system_ = std::make_unique<caf::actor_system>(
-        config_.set("scheduler.policy", caf::atom("testing")));
+    system_ =
+        std::make_unique<caf::actor_system>(config_.set("scheduler.policy", caf::atom("testing")));
     registry_ = std::make_unique<Registry>(*system_, environment, options);
   }
   ~ActorWorld() {
@@ -145,7 +143,8 @@ class ActorWorld {
   }
   static Mutate append_of(const std::string& text) {
     AppendMessages append;
-    append.messages.push_back({Role::user, std::make_shared<const std::string>(text), std::nullopt});
+    append.messages.push_back(
+        {Role::user, std::make_shared<const std::string>(text), std::nullopt});
     append.create_if_missing.emplace();
     return {std::move(append), {}};
   }

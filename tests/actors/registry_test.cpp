@@ -65,7 +65,8 @@ TEST(Registry, MakesRoomForTheNextWhenTheBudgetIsReached) {
   ActorWorld world({.bytes_max = 200'000, .idle_micros_max = 1'000'000'000});
   world.journal.let_all_pass();
   constexpr int k_conversations = 3'000;
-  for (int i = 0; i < k_conversations; ++i) world.append("t" + std::to_string(i), std::string(500, 'x'));
+  for (int i = 0; i < k_conversations; ++i)
+    world.append("t" + std::to_string(i), std::string(500, 'x'));
   const RegistryStats stats = world.registry().stats();
   EXPECT_LT(stats.live, k_conversations / 4);
   EXPECT_GT(stats.passivations, k_conversations / 2);
@@ -92,8 +93,8 @@ TEST(Registry, TellsAParentThatItsForkIsGone) {
   world.append("parent", "x");
   const auto noted = world.ask("parent", Mutate{NoteFork{"child", Sequence{1}}, {}});
   CreateConversation create;
-  create.fork = ForkPoint{.origin = {"parent", Sequence{1}},
-                          .parent = {"parent", noted->receipt().fork}};
+  create.fork =
+      ForkPoint{.origin = {"parent", Sequence{1}}, .parent = {"parent", noted->receipt().fork}};
   world.ask("child", Mutate{create, {}});
   ASSERT_EQ(world.journal.read_state(world.address("parent").key, world.address("parent").shard)
                 ->current.children.size(),

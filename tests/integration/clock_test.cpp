@@ -1,6 +1,7 @@
-#include <filesystem>
-#include <fstream>
+#include <fcntl.h>
+#include <map>
 #include <random>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <google/protobuf/util/time_util.h>
@@ -23,15 +24,6 @@ constexpr int k_jumps = 15;
 constexpr int k_jumps = 60;
 #endif
 
-std::string find_faketime() {
-  for (const std::string path : {"/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-                                 "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-                                 "/usr/lib/faketime/libfaketimeMT.so.1"}) {
-    if (std::filesystem::exists(path)) return path;
-  }
-  return "";
-}
-
 int64_t micros(const google::protobuf::Timestamp& time) {
   return TimeUtil::TimestampToMicroseconds(time);
 }
@@ -40,26 +32,22 @@ int64_t micros(const google::protobuf::Timestamp& time) {
 class Clock : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string library = find_faketime();
-    if (library.empty()) GTEST_SKIP() << "needs libfaketime (apt: faketime)";
     set_offset(0);
     server_ = start_server(
         {.data_dir = dir_ / "data",
-         // Why the C++ and C libraries too: their malloc has to come before jemalloc, which asks
-         // for the time before libfaketime is ready.
-         .environment = {"LD_PRELOAD=" + library + ":libstdc++.so.6:libc.so.6",
-                         "FAKETIME_NO_CACHE=1", "FAKETIME_TIMESTAMP_FILE=" + offset_file().string(),
-                         "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+         .environment = {"LD_PRELOAD=" + program("../lib/libfake_clock.so").string(),
+                         "PARLEY_CLOCK_OFFSET=" + (dir_ / "offset").string(),
+                         // Why: the sanitizer's library wants to be the first one otherwise.
                          "ASAN_OPTIONS=verify_asan_link_order=0"}});
     client_ = std::make_unique<Client>(server_->address());
   }
 
+  /// In place, for the server has the file mapped.
   void set_offset(int64_t seconds) {
-    const auto fresh = dir_ / "offset.new";
-    std::ofstream(fresh) << (seconds < 0 ? "" : "+") << seconds << "\n";
-    std::filesystem::rename(fresh, offset_file());
+    const int file = open((dir_ / "offset").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+    ASSERT_EQ(pwrite(file, &seconds, sizeof seconds, 0), static_cast<ssize_t>(sizeof seconds));
+    close(file);
   }
-  std::filesystem::path offset_file() { return dir_ / "offset"; }
   Client& client() { return *client_; }
 
   TempDir dir_;

@@ -11,8 +11,8 @@ namespace parley {
 
 /// A memory journal whose commits a test releases one by one.
 ///
-/// What it can do wrong: hold a commit for as long as the test likes; refuse it with any outcome, in which
-/// case nothing was stored (also for `unknown`); fail to load.
+/// What it can do wrong: hold a commit for as long as the test likes; refuse it with any outcome,
+/// in which case nothing was stored (also for `unknown`); fail to load.
 class HeldJournal final : public Journal {
  public:
   struct Waiting {
@@ -57,7 +57,9 @@ class HeldJournal final : public Journal {
     ++releases;
     memory_.release(key);
   }
-  Status raise_epoch(Shard shard, Epoch epoch) override { return memory_.raise_epoch(shard, epoch); }
+  Status raise_epoch(Shard shard, Epoch epoch) override {
+    return memory_.raise_epoch(shard, epoch);
+  }
   Epoch epoch(Shard shard) const override { return memory_.epoch(shard); }
   Result<State> read_state(const ConversationKey& key, Shard shard) override {
     return memory_.read_state(key, shard);
@@ -69,7 +71,8 @@ class HeldJournal final : public Journal {
                                 PageBounds bounds) override {
     return memory_.read_events(key, shard, after, bounds);
   }
-  Result<std::vector<Message>> read_messages(const MessageRange& range, PageBounds bounds) override {
+  Result<std::vector<Message>> read_messages(const MessageRange& range,
+                                             PageBounds bounds) override {
     return memory_.read_messages(range, bounds);
   }
   Result<std::vector<ListedConversation>> list(const ListQuery& query) override {

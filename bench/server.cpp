@@ -1,0 +1,81 @@
+#include "bench/server.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include <grpcpp/grpcpp.h>
+
+#include "bench/failure.hpp"
+#include "bench/machine.hpp"
+#include "parley/v1/admin.grpc.pb.h"
+
+namespace parley::bench {
+namespace {
+
+constexpr auto k_start_patience = std::chrono::minutes(10);
+constexpr auto k_quiet = std::chrono::milliseconds(100);
+
+}  // namespace
+
+BenchServer::BenchServer(const Settings& settings, const std::filesystem::path& data_dir,
+                         std::vector<std::string> flags) {
+  test::ServerOptions options;
+  options.data_dir = data_dir;
+  options.flags = std::move(flags);
+  options.flags.insert(options.flags.end(), {"--bench-echo", "--log-level", "warn"});
+  options.flags.insert(options.flags.end(), settings.server_flags.begin(),
+                       settings.server_flags.end());
+  process_ = std::make_unique<test::ServerProcess>(options);
+}
+
+void BenchServer::wait_until_serving() {
+  if (process_->wait_until_serving(k_start_patience)) return;
+  fail("parleyd did not come up; it said:\n" + process_->output());
+}
+
+double BenchServer::cpu_seconds() const { return bench::cpu_seconds(process_->pid()); }
+
+parley::v1::GetServerInfoResponse BenchServer::info() const {
+  const auto channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
+  const auto stub = parley::v1::AdminService::NewStub(channel);
+  grpc::ClientContext context;
+  parley::v1::GetServerInfoResponse response;
+  const grpc::Status status = stub->GetServerInfo(&context, {}, &response);
+  if (!status.ok()) fail("GetServerInfo: " + status.error_message());
+  return response;
+}
+
+void BenchServer::settle(double seconds) const {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  // Why not CPU alone: what the store has not applied yet may wait quietly, and would be counted to
+  // whatever is measured next.
+  bool applied = false;
+  while (std::chrono::steady_clock::now() < give_up) {
+    stop_if_interrupted();
+    const double before = cpu_seconds();
+    std::this_thread::sleep_for(k_quiet);
+    const bool quiet = cpu_seconds() - before <= 0.011;  // Why: CPU is told in steps of 10 ms.
+    if (quiet && applied) return;
+    if (!applied) applied = applied_all();
+  }
+  fail("parleyd's background work did not end; give runs more time between them");
+}
+
+bool BenchServer::applied_all() const {
+  const auto response = info();
+  const auto waiting = response.counters().find("storage.waiting_bytes");
+  if (waiting == response.counters().end()) fail("GetServerInfo has no storage.waiting_bytes");
+  return waiting->second == 0;
+}
+
+void BenchServer::stop() {
+  process_->send(SIGTERM);
+  const auto ending = process_->wait(std::chrono::minutes(5));
+  if (!ending) fail("parleyd did not stop; it said:\n" + process_->output());
+  if (*ending != test::Ending{.exit_code = 0, .signal = {}}) {
+    fail("parleyd " + test::describe(*ending) + "; it said:\n" + process_->output());
+  }
+}
+
+}  // namespace parley::bench
