@@ -75,7 +75,7 @@ std::string milliseconds_of(double micros) { return decimal(micros / 1e3, micros
 std::string render(const Section& section, const Settings& settings) {
   std::string text = absl::StrCat("## ", section.title, "\n\n", section.text, "\n");
   absl::StrAppend(&text, "Machine: ", describe_machine(), ". Commit: ", k_commit,
-                  ". Date: ", describe_date(), ".  \nCommand: `", settings.command, "`\n");
+                  ". Date: ", describe_date(), ".\nCommand: `", settings.command, "`\n");
   return text;
 }
 
