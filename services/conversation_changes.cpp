@@ -64,13 +64,8 @@ class Forking : public std::enable_shared_from_this<Forking> {
     auto asked = translate(rpc_->request, wanted, node_.environment.limits);
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
     child_ = node_.address(rpc_->tenant, wanted);
-    note_ = std::get<Asked>(std::move(asked));
-    // Asked before the parent notes anything, so that a name that is taken leaves nothing to take
-    // back.
-    ask(child_, Read{}, &Forking::on_child_read,
-        [self = shared_from_this()](const State& state, const RecentMessages&) {
-          self->taken_by_ = state.current.history;
-        });
+    auto& note = std::get<Asked>(asked);
+    ask(parent_, Mutate{std::move(note.command), note.meta}, &Forking::on_noted);
   }
 
  private:
@@ -82,18 +77,10 @@ class Forking : public std::enable_shared_from_this<Forking> {
         new LambdaCall(node_, whom, std::move(what), std::move(on_done), std::move(on_render)));
   }
 
-  void on_child_read(const Done&) {
-    ask(parent_, Mutate{std::move(note_.command), note_.meta}, &Forking::on_noted);
-  }
-
   void on_noted(const Done& done) {
     if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
     node_.note_replay(rpc_->context(), done.replayed);
     noted_ = *done.receipt();
-    if (taken_by_ != Id128{} && taken_by_ != noted_.fork) {
-      refusal_ = error_of(Refusal{Reason::conversation_exists, {}, {}}, child_.key);
-      return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
-    }
     ask(parent_, Read{}, &Forking::on_parent_read,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           auto point =
@@ -152,8 +139,6 @@ class Forking : public std::enable_shared_from_this<Forking> {
   Rpc* rpc_;
   Address parent_;
   Address child_;
-  Asked note_;
-  Id128 taken_by_;
   Receipt noted_;
   Receipt created_;
   bool kept_ = false;

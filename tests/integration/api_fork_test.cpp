@@ -69,6 +69,19 @@ TEST_F(ApiFork, OutlivesAResetOfTheParent) {
   EXPECT_THAT(texts_of(parent), ElementsAre("other"));
 }
 
+TEST_F(ApiFork, RetriedAfterAResetOfTheForkTakesNothingFromItsForks) {
+  const std::string parent = made({"1", "2"});
+  auto request = fork(parent, new_thread_id("child"));
+  request.set_request_id(new_request_id());
+  const std::string child = must(request).conversation().thread_id();
+  const std::string grandchild =
+      must(fork(child, new_thread_id("grandchild"))).conversation().thread_id();
+  must(reset(child));
+  EXPECT_EQ(refused(request).reason, "FORK_NOT_FOUND") << "that fork is over";
+  must(reset(parent));
+  EXPECT_THAT(texts_of(grandchild), ElementsAre("1", "2"));
+}
+
 TEST_F(ApiFork, RefusesWhatCannotBe) {
   const std::string parent = made({"1"});
   auto request = fork(parent, new_thread_id("f"));
