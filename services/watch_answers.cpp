@@ -73,10 +73,14 @@ WatchAnswers::WatchAnswers(std::string thread, const State& state)
   std::for_each(state.former.begin(), state.former.end(), note);
 }
 
-std::optional<std::string> WatchAnswers::encode(const Event& event) {
+std::string WatchAnswers::encode(const Event& event) {
   if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
-    if (event.version < reset_ || !all_there(*appended)) return std::nullopt;
-    return encode_messages(event, *appended, history_);
+    if (event.version >= reset_ && all_there(*appended)) {
+      return encode_messages(event, *appended, history_);
+    }
+    Answer answer = answer_at(event.version, event.time);
+    answer.mutable_messages_appended()->set_erased(static_cast<int32_t>(appended->messages.size()));
+    return answer.SerializeAsString();
   }
   Answer answer = answer_at(event.version, event.time);
   if (const auto* created = std::get_if<ConversationCreated>(&event.body)) {
@@ -113,8 +117,8 @@ std::optional<std::string> WatchAnswers::encode(const Event& event) {
   } else if (std::holds_alternative<ConversationDeleted>(event.body)) {
     answer.mutable_deleted();
   } else {
-    // A version of its own that means nothing to callers: a parent knows that its child is gone.
-    answer.mutable_heartbeat();
+    PARLEY_CHECK(std::holds_alternative<ReleaseConfirmed>(event.body));
+    answer.mutable_parent_released();
   }
   return answer.SerializeAsString();
 }

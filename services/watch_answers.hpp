@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 
 #include "conversation/event.hpp"
@@ -21,9 +20,9 @@ class WatchAnswers {
   /// bodies.
   WatchAnswers(std::string thread, const State& state);
 
-  /// v1.WatchConversationResponse, encoded; absent for messages that a reset has dropped since,
-  /// whose version the stream skips.
-  std::optional<std::string> encode(const Event& event);
+  /// v1.WatchConversationResponse, encoded. Messages that a reset has dropped since are only
+  /// counted.
+  std::string encode(const Event& event);
 
   /// Nothing happened.
   static std::string heartbeat(Version version, WallTime now);

@@ -210,13 +210,8 @@ void WatchStream::take(const EventList& events) {
   for (const Event& event : events) {
     if (last_event_ || event.version <= taken_) continue;
     taken_ = event.version;
-    // Messages that a reset has dropped since have nothing to show: their version is skipped.
-    if (auto answer = answers_->encode(event)) {
-      outgoing_.push_back(*std::move(answer));
-      outgoing_versions_.push_back(event.version);
-    } else if (outgoing_.empty()) {
-      sent_ = taken_;
-    }
+    outgoing_.push_back(answers_->encode(event));
+    outgoing_versions_.push_back(event.version);
     last_event_ = std::holds_alternative<ConversationDeleted>(event.body);
   }
 }

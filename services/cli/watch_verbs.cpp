@@ -96,7 +96,7 @@ Status Tail::follow_once() {
 Tail::Step Tail::take(const Event& event) {
   if (event.has_heartbeat()) return once_ ? Step::stop : Step::go_on;
   if (event.version() <= last_) return Step::go_on;
-  if (event.version() != last_ + 1 && !event.has_reset()) {
+  if (event.version() != last_ + 1) {
     run_.console.err << "parley: tail: versions " << last_ + 1 << " to " << event.version() - 1
                      << " did not come\n";
   }
@@ -125,6 +125,9 @@ void Tail::print(const Event& event) {
       for (const auto& message : event.messages_appended().messages()) {
         print_message(out, message, style);
       }
+      if (const int32_t erased = event.messages_appended().erased(); erased > 0) {
+        line(absl::StrCat(erased, " messages, erased since"));
+      }
       return;
     case Event::kUpdated:
       line("updated");
@@ -139,6 +142,8 @@ void Tail::print(const Event& event) {
                                event.fork_noted().sequence()));
     case Event::kDeleted:
       return line("deleted");
+    case Event::kParentReleased:
+      return line("let go by its parent");
     case Event::kHeartbeat:
     case Event::EVENT_NOT_SET:
       return line("something this program does not know");

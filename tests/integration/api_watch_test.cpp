@@ -34,6 +34,8 @@ class ApiWatch : public OneServer {
     text += field == nullptr ? "nothing" : field->name();
     for (const auto& message : event.messages_appended().messages())
       text += " " + message.content();
+    const int32_t erased = event.messages_appended().erased();
+    if (erased > 0) text += " (" + std::to_string(erased) + " erased)";
     return text;
   }
 };
@@ -124,14 +126,28 @@ TEST_F(ApiWatch, SendsHeartbeatsWithTheVersion) {
   }
 }
 
-TEST_F(ApiWatch, ShowsAResetAndSkipsWhatIsGone) {
+TEST_F(ApiWatch, ShowsAResetAndTellsTheVersionsOfWhatIsGone) {
   const std::string thread = made({"a"});
   const auto live = watching(watch(thread, 2));
   must(reset(thread));
   must(append(thread, {"b"}));
   EXPECT_THAT(next(*live, 2), ElementsAre("3 reset", "4 messages_appended b"));
   const auto late = watching(watch(thread, 1));
-  EXPECT_THAT(next(*late, 2), ElementsAre("3 reset", "4 messages_appended b"));
+  EXPECT_THAT(next(*late, 3),
+              ElementsAre("2 messages_appended (1 erased)", "3 reset", "4 messages_appended b"));
+}
+
+// Seed 4001131297 of the crash test: a watcher behind a reset missed the versions of what it
+// erased.
+TEST_F(ApiWatch, LeavesNoGapBetweenErasedMessagesAndOtherChanges) {
+  const std::string thread = made({"a"});
+  must(rename(thread, "t"));
+  must(append(thread, {"b", "c"}));
+  must(usage(thread, 1, 1));
+  must(reset(thread));
+  EXPECT_THAT(next(*watching(watch(thread)), 6),
+              ElementsAre("1 created", "2 messages_appended (1 erased)", "3 updated",
+                          "4 messages_appended (2 erased)", "5 usage_recorded", "6 reset"));
 }
 
 TEST_F(ApiWatch, EndsWithTheConversation) {

@@ -11,10 +11,8 @@ constexpr size_t k_private_max = 24;
 constexpr auto k_watch_slice = std::chrono::seconds(30);
 
 WatchEvent to_event(const pb::WatchConversationResponse& response) {
-  WatchEvent event{now(), response.version(), WatchEvent::Kind::other, {}};
-  if (response.has_reset()) event.kind = WatchEvent::Kind::reset;
+  WatchEvent event{now(), response.version(), {}};
   if (response.has_messages_appended()) {
-    event.kind = WatchEvent::Kind::messages;
     for (const auto& message : response.messages_appended().messages()) {
       event.items.push_back(to_item(message));
     }

@@ -12,10 +12,9 @@ const Id128 k_first = Id128::from_bytes("firstfirstfirst1");
 const Id128 k_second = Id128::from_bytes("secondsecondsec2");
 const Id128 k_child = Id128::from_bytes("childchildchild3");
 
-v1::WatchConversationResponse parsed(const std::optional<std::string>& bytes) {
+v1::WatchConversationResponse parsed(const std::string& bytes) {
   v1::WatchConversationResponse response;
-  EXPECT_TRUE(bytes.has_value());
-  EXPECT_TRUE(response.ParseFromString(bytes.value_or("")));
+  EXPECT_TRUE(response.ParseFromString(bytes));
   return response;
 }
 
@@ -66,15 +65,21 @@ TEST(WatchAnswers, FollowsAResetToItsHistory) {
   EXPECT_EQ(after.messages_appended().messages(0).message_id(), derived_message_id(k_second, {1}));
 }
 
-TEST(WatchAnswers, SkipsMessagesThatAResetDropped) {
+TEST(WatchAnswers, CountsMessagesThatAResetDropped) {
   State state;
   state.current.history = k_second;
   state.reset_version = {7};
   WatchAnswers answers("t", state);
-  EXPECT_FALSE(answers.encode(appended(6, 1, "kept for a fork")));
+  const auto kept = parsed(answers.encode(appended(6, 1, "kept for a fork")));
+  EXPECT_EQ(kept.version(), 6);
+  EXPECT_EQ(kept.messages_appended().erased(), 2);
+  EXPECT_EQ(kept.messages_appended().messages_size(), 0);
   Event dropped = appended(9, 1, "x");
   std::get<MessagesAppended>(dropped.body).messages[1].body = nullptr;
-  EXPECT_FALSE(answers.encode(dropped));
+  const auto gone = parsed(answers.encode(dropped));
+  EXPECT_EQ(gone.version(), 9);
+  EXPECT_EQ(gone.messages_appended().erased(), 2);
+  EXPECT_EQ(gone.messages_appended().messages_size(), 0);
 }
 
 TEST(WatchAnswers, NamesForksAlsoWhenTheyGo) {
@@ -103,7 +108,7 @@ TEST(WatchAnswers, TellsEveryOtherEvent) {
   EXPECT_EQ(update.updated().state(), v1::CONVERSATION_STATE_ARCHIVED);
   const auto usage = parsed(answers.encode({{3}, {1}, {}, UsageRecorded{{.model = "m"}}}));
   EXPECT_EQ(usage.usage_recorded().model(), "m");
-  EXPECT_TRUE(parsed(answers.encode({{4}, {1}, {}, ReleaseConfirmed{}})).has_heartbeat());
+  EXPECT_TRUE(parsed(answers.encode({{4}, {1}, {}, ReleaseConfirmed{}})).has_parent_released());
   EXPECT_TRUE(parsed(answers.encode({{5}, {1}, {}, ConversationDeleted{}})).has_deleted());
   const auto beat = parsed(WatchAnswers::heartbeat({5}, {2'000'000}));
   EXPECT_TRUE(beat.has_heartbeat());

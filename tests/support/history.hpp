@@ -56,10 +56,8 @@ struct ReadCall {
 };
 
 struct WatchEvent {
-  enum class Kind : uint8_t { messages, reset, other };
   Instant received = 0;
   int64_t version = 0;
-  Kind kind = Kind::other;
   std::vector<Item> items;
 };
 

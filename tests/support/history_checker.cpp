@@ -256,7 +256,7 @@ class Checker {
     const std::string detail = name_of_watch(watch) + " saw version " +
                                std::to_string(event.version) + " after " + std::to_string(last);
     if (event.version > last) {
-      if (event.kind != WatchEvent::Kind::reset) report(Anomaly::watch_gap, detail);
+      report(Anomaly::watch_gap, detail);
     } else {
       report(again ? Anomaly::watch_duplicate : Anomaly::watch_order, detail);
     }

@@ -59,8 +59,8 @@ class Generator {
     if (plan.what < 45) return append(plan, CallOutcome::ok);
     if (plan.what < 52) return append(plan, CallOutcome::unknown);
     if (plan.what < 56) return append(plan, CallOutcome::failed);
-    if (plan.what < 65) return change(plan, WatchEvent::Kind::other);
-    if (plan.what < 67 && with_resets_) return change(plan, WatchEvent::Kind::reset);
+    if (plan.what < 65) return change(plan, false);
+    if (plan.what < 67 && with_resets_) return change(plan, true);
     read(plan);
   }
 
@@ -72,7 +72,7 @@ class Generator {
     if (outcome == CallOutcome::unknown) call.returned = k_never;
     if (happens) {
       ++version_;
-      WatchEvent event{plan.effect, version_, WatchEvent::Kind::messages, {}};
+      WatchEvent event{plan.effect, version_, {}};
       for (const std::string& key : call.keys) {
         messages_.push_back({static_cast<int64_t>(messages_.size()) + 1, version_, key});
         event.items.push_back(messages_.back());
@@ -86,13 +86,13 @@ class Generator {
     history_.appends.push_back(call);
   }
 
-  void change(const Plan& plan, WatchEvent::Kind kind) {
+  void change(const Plan& plan, bool resets) {
     ++version_;
-    if (kind == WatchEvent::Kind::reset) {
+    if (resets) {
       messages_.clear();
       reset_version_ = version_;
     }
-    events_.push_back({plan.effect, version_, kind, {}});
+    events_.push_back({plan.effect, version_, {}});
     history_.changes.push_back({plan.client, plan.invoked, plan.returned, version_});
   }
 
@@ -148,14 +148,13 @@ History small_history() {
   h.reads = {{4, 22, 28, 2, 1, {{1, 2, "a"}}},
              {4, 42, 48, 3, 2, {{1, 2, "a"}, {2, 3, "b"}}},
              {4, 71, 90, 6, 5, {{3, 5, "c"}, {4, 5, "d"}, {5, 6, "e"}}}};
-  using Kind = WatchEvent::Kind;
-  const std::vector<WatchEvent> events = {{6, 1, Kind::other, {}},
-                                          {21, 2, Kind::messages, {{1, 2, "a"}}},
-                                          {41, 3, Kind::messages, {{2, 3, "b"}}},
-                                          {56, 4, Kind::other, {}},
-                                          {71, 5, Kind::messages, {{3, 5, "c"}, {4, 5, "d"}}},
-                                          {81, 6, Kind::messages, {{5, 6, "e"}}},
-                                          {95, 7, Kind::messages, {{6, 7, "u"}, {7, 7, "v"}}}};
+  const std::vector<WatchEvent> events = {{6, 1, {}},
+                                          {21, 2, {{1, 2, "a"}}},
+                                          {41, 3, {{2, 3, "b"}}},
+                                          {56, 4, {}},
+                                          {71, 5, {{3, 5, "c"}, {4, 5, "d"}}},
+                                          {81, 6, {{5, 6, "e"}}},
+                                          {95, 7, {{6, 7, "u"}, {7, 7, "v"}}}};
   h.watches = {{5, 0, events, true}, {6, 2, {events.begin() + 2, events.end()}, true}};
   return h;
 }
