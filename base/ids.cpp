@@ -1,6 +1,7 @@
 #include "base/ids.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "absl/strings/escaping.h"
@@ -19,16 +20,26 @@ constexpr bool alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-constexpr bool id_character(char c) {
-  return alphanumeric(c) || std::string_view("._~:@+=,-").find(c) != std::string_view::npos;
-}
+/// Which bytes an id may hold.
+constexpr auto k_id_characters = [] {
+  std::array<bool, 256> allowed{};
+  for (size_t c = 0; c < allowed.size(); ++c) allowed[c] = alphanumeric(static_cast<char>(c));
+  for (const char c : std::string_view("._~:@+=,-")) allowed[static_cast<unsigned char>(c)] = true;
+  return allowed;
+}();
 
-constexpr int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+bool id_character(char c) { return k_id_characters[static_cast<unsigned char>(c)]; }
+
+constexpr uint8_t k_no_digit = 0xff;
+
+/// The value of each byte as a hexadecimal digit.
+constexpr auto k_hex_digits = [] {
+  std::array<uint8_t, 256> values{};
+  values.fill(k_no_digit);
+  for (uint8_t i = 0; i < 10; ++i) values['0' + i] = i;
+  for (uint8_t i = 0; i < 6; ++i) values['a' + i] = values['A' + i] = static_cast<uint8_t>(10 + i);
+  return values;
+}();
 
 Status uuid_error(std::string_view field) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -85,20 +96,23 @@ Id128 Id128::from_bytes(std::string_view sixteen) {
 }
 
 Result<Id128> parse_uuid(std::string_view field, std::string_view text) {
-  if (text.size() != 36) return uuid_error(field);
-  Id128 id;
-  size_t nibble = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) {
-      if (text[i] != '-') return uuid_error(field);
-      continue;
-    }
-    const int digit = hex_digit(text[i]);
-    if (digit < 0) return uuid_error(field);
-    auto& byte = id.bytes[nibble / 2];
-    byte = static_cast<uint8_t>(byte << 4 | digit);
-    ++nibble;
+  constexpr size_t k_size = 36;
+  /// Where the two digits of each byte are.
+  constexpr std::array<uint8_t, 16> k_places{0,  2,  4,  6,  9,  11, 14, 16,
+                                             19, 21, 24, 26, 28, 30, 32, 34};
+  if (text.size() != k_size) return uuid_error(field);
+  for (const size_t dash : {8U, 13U, 18U, 23U}) {
+    if (text[dash] != '-') return uuid_error(field);
   }
+  Id128 id;
+  uint8_t seen = 0;
+  for (size_t i = 0; i < k_places.size(); ++i) {
+    const uint8_t high = k_hex_digits[static_cast<unsigned char>(text[k_places[i]])];
+    const uint8_t low = k_hex_digits[static_cast<unsigned char>(text[k_places[i] + 1U])];
+    seen |= high | low;
+    id.bytes[i] = static_cast<uint8_t>(high << 4 | (low & 0xf));
+  }
+  if (seen > 0xf) return uuid_error(field);  // a byte that is no digit
   if (id.empty()) return uuid_error(field);
   return id;
 }

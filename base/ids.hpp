@@ -56,6 +56,7 @@ struct Version {
 struct Sequence {
   uint64_t value = 0;
   auto operator<=>(const Sequence&) const = default;
+  [[nodiscard]] Sequence next() const { return {value + 1}; }
 };
 
 /// 128 bits: a caller's request id (a UUID), a history's id. All zero means none.

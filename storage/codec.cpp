@@ -7,9 +7,9 @@
 #include <google/protobuf/arena.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <google/protobuf/wire_format_lite.h>
 
 #include "base/check.hpp"
+#include "storage/codec_fast.hpp"
 #include "storage/codec_parts.hpp"
 #include "storage/codec_upcast.hpp"
 
@@ -18,14 +18,21 @@ namespace {
 
 using codec::Reading;
 using google::protobuf::Arena;
-using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 namespace pb = codec::pb;
 
 constexpr uint32_t k_not_encrypted = 0;
-/// A message for the time of one call. Its parts lie in one block on the stack, and only what is large
-/// in blocks of the heap.
+constexpr size_t k_header_bytes = 2;
+/// The first schema whose values of events and messages hold several.
+constexpr uint32_t k_schema_of_rows = 3;
+/// How much records take beside what they carry, for reserving.
+constexpr size_t k_message_overhead_bytes = 48;
+constexpr size_t k_event_overhead_bytes = 112;
+constexpr size_t k_commit_overhead_bytes = 96;
+
+/// A message for the time of one call. Its parts lie in one block on the stack, and only what is
+/// large in blocks of the heap.
 template <class Record>
 class Scratch {
  public:
@@ -49,39 +56,50 @@ class Scratch {
   Record& record_;
 };
 
-uint8_t* put_header(uint8_t* at) {
-  at = CodedOutputStream::WriteVarint32ToArray(k_schema, at);
-  return CodedOutputStream::WriteVarint32ToArray(k_not_encrypted, at);
+void put_header(uint8_t* at) {
+  static_assert(k_schema < 0x80 && k_not_encrypted < 0x80, "one byte each as a varint");
+  at[0] = k_schema;
+  at[1] = k_not_encrypted;
 }
 
-/// Header and record, with room for `more` bytes to be appended.
+/// `before` bytes left free, then the record.
 template <class Record>
-std::string encode_record(Scratch<Record>& record, size_t more = 0) {
-  constexpr size_t k_header_bytes = 2;
-  static_assert(k_schema < 0x80, "one byte as a varint");
+std::string deterministic_bytes(Scratch<Record>& record, size_t before = 0) {
   const size_t bytes = record->ByteSizeLong();
   PARLEY_CHECK(bytes <= INT_MAX);
-  std::string out;
-  out.reserve(k_header_bytes + bytes + more);
-  out.resize(k_header_bytes + bytes);
-  uint8_t* const start = put_header(reinterpret_cast<uint8_t*>(out.data()));
-  google::protobuf::io::ArrayOutputStream array(start, static_cast<int>(bytes));
+  std::string out(before + bytes, '\0');
+  google::protobuf::io::ArrayOutputStream array(out.data() + before, static_cast<int>(bytes));
   CodedOutputStream coded(&array);
   coded.SetSerializationDeterministic(true);
   record->SerializeWithCachedSizes(&coded);
   return out;
 }
 
-size_t bytes_field_size(size_t bytes) { return 1 + CodedOutputStream::VarintSize64(bytes) + bytes; }
+/// Header and record.
+template <class Record>
+std::string encode_record(Scratch<Record>& record) {
+  std::string out = deterministic_bytes(record, k_header_bytes);
+  put_header(reinterpret_cast<uint8_t*>(out.data()));
+  return out;
+}
 
-/// Appends a field of bytes to an encoded record without having it copied into a message before.
-void append_bytes_field(std::string& out, int field, std::string_view bytes) {
-  uint8_t prefix[16];
-  uint8_t* end = CodedOutputStream::WriteTagToArray(
-      WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), prefix);
-  end = CodedOutputStream::WriteVarint64ToArray(bytes.size(), end);
-  out.append(reinterpret_cast<const char*>(prefix), static_cast<size_t>(end - prefix));
-  out.append(bytes);
+size_t bytes_field_size(size_t bytes) { return 1 + RecordWriter::varint_size(bytes) + bytes; }
+
+/// Schema and key slot of a value whose record is written by hand.
+std::string begin_record(size_t reserved) {
+  std::string out;
+  out.reserve(k_header_bytes + reserved);
+  out.resize(k_header_bytes);
+  put_header(reinterpret_cast<uint8_t*>(out.data()));
+  return out;
+}
+
+/// As a field of EventRecords.
+void append_event(RecordWriter& out, uint32_t field, const Event& event) {
+  if (codec::is_fast(event)) return out.record(field, [&] { codec::write_fast(event, out); });
+  Scratch<pb::EventRecord> record;
+  codec::write(event, *record);
+  out.bytes(field, deterministic_bytes(record));
 }
 
 Status damaged(const char* kind, std::string_view what) {
@@ -125,15 +143,31 @@ Status parse(const char* kind, std::string_view bytes, Scratch<Record>& record) 
   return absl::OkStatus();
 }
 
-std::shared_ptr<const std::string> take(std::string& bytes) {
-  return std::make_shared<const std::string>(std::move(bytes));
+/// A value that holds several records, or the one of an older schema, which `add_only` makes room
+/// for. Answers its schema; the records are still to be upcast.
+template <class Row, class AddOnly>
+Result<uint32_t> parse_row(const char* kind, std::string_view bytes, Scratch<Row>& row,
+                           AddOnly add_only) {
+  const auto schema = take_header(kind, bytes);
+  if (!schema.ok()) return schema.status();
+  const auto size = static_cast<int>(bytes.size());
+  const bool parsed = *schema < k_schema_of_rows ? add_only()->ParseFromArray(bytes.data(), size)
+                                                 : row->ParseFromArray(bytes.data(), size);
+  if (!parsed) return damaged(kind, "not the form of a record");
+  return *schema;
 }
 
-void write(const IndexRow& row, pb::IndexRowRecord& out) {
-  out.set_user(row.user);
-  codec::write(row.labels, *out.mutable_labels());
-  out.set_lifecycle(static_cast<uint32_t>(row.lifecycle));
-  out.set_last_activity_us(row.last_activity.micros);
+/// The fields of a MessageRecord.
+void write(const Message& message, RecordWriter& out) {
+  PARLEY_CHECK(message.body != nullptr);
+  out.number(pb::MessageRecord::kVersionFieldNumber, message.version.value);
+  out.signed_number(pb::MessageRecord::kCreateTimeUsFieldNumber, message.create_time.micros);
+  out.number(pb::MessageRecord::kRoleFieldNumber, static_cast<uint64_t>(message.role));
+  out.bytes(pb::MessageRecord::kBodyFieldNumber, *message.body);
+}
+
+std::shared_ptr<const std::string> take(std::string& bytes) {
+  return std::make_shared<const std::string>(std::move(bytes));
 }
 
 IndexRow read_index_row(Reading& reading, pb::IndexRowRecord& in) {
@@ -227,29 +261,38 @@ EpochRaised read_epoch_raised(Reading& reading, const pb::CommitRecord& in, uint
 }  // namespace
 
 std::string encode_commit(const Commit& commit) {
+  using Record = pb::CommitRecord;
   const Batch& batch = commit.batch;
-  Scratch<pb::CommitRecord> record;
-  record->set_shard(commit.shard.value);
-  record->set_epoch(commit.epoch.value);
-  record->set_tenant(commit.key.tenant);
-  record->set_thread(commit.key.thread);
-  record->set_expected(batch.expected.value);
-  record->set_after(batch.after.value);
-  for (const Event& event : *batch.events) codec::write(event, *record->add_events());
-  if (batch.index_before) write(*batch.index_before, *record->mutable_index_before());
-  if (batch.index_after) write(*batch.index_after, *record->mutable_index_after());
-  record->set_gone(batch.gone);
+  std::string bytes =
+      begin_record(k_commit_overhead_bytes + commit.key.tenant.size() + commit.key.thread.size() +
+                   batch.events->size() * k_event_overhead_bytes + bodies_size(*batch.events));
+  RecordWriter out(bytes);
+  out.number(Record::kShardFieldNumber, commit.shard.value);
+  out.number(Record::kEpochFieldNumber, commit.epoch.value);
+  out.text(Record::kTenantFieldNumber, commit.key.tenant);
+  out.text(Record::kThreadFieldNumber, commit.key.thread);
+  out.number(Record::kExpectedFieldNumber, batch.expected.value);
+  out.number(Record::kAfterFieldNumber, batch.after.value);
+  for (const Event& event : *batch.events) append_event(out, Record::kEventsFieldNumber, event);
+  const auto index_row = [&](uint32_t field, const std::optional<IndexRow>& row) {
+    if (row) out.record(field, [&] { codec::write_fast(*row, out); });
+  };
+  index_row(Record::kIndexBeforeFieldNumber, batch.index_before);
+  index_row(Record::kIndexAfterFieldNumber, batch.index_after);
   if (batch.gone) {
     PARLEY_CHECK(batch.snapshot != nullptr);
-    codec::write(*batch.snapshot, *record->mutable_remains());
+    Scratch<pb::StateRecord> remains;
+    codec::write(*batch.snapshot, *remains);
+    out.bytes(Record::kRemainsFieldNumber, deterministic_bytes(remains));
+    out.number(Record::kGoneFieldNumber, 1);
   }
-  std::string out = encode_record(record, bodies_size(*batch.events));
+  // Last, out of order: what is large is copied once.
   for_each_append(*batch.events, [&](const MessagesAppended& appended) {
     for (const AppendedMessage& message : appended.messages) {
-      append_bytes_field(out, pb::CommitRecord::kBodiesFieldNumber, *message.body);
+      out.bytes(Record::kBodiesFieldNumber, *message.body);
     }
   });
-  return out;
+  return bytes;
 }
 
 std::string encode_epoch_raised(const EpochRaised& raised) {
@@ -275,45 +318,74 @@ Result<LogRecord> decode_log_record(std::string_view bytes, uint32_t shard_count
   return value;
 }
 
-std::string encode_event(const Event& event) {
-  Scratch<pb::EventRecord> record;
-  codec::write(event, *record);
-  return encode_record(record);
+std::string encode_events(std::span<const Event* const> events) {
+  PARLEY_CHECK(!events.empty());
+  std::string bytes = begin_record(events.size() * k_event_overhead_bytes);
+  RecordWriter out(bytes);
+  for (const Event* event : events) {
+    append_event(out, pb::EventRowRecord::kEventsFieldNumber, *event);
+  }
+  return bytes;
 }
 
-Result<Event> decode_event(std::string_view bytes) {
-  constexpr const char* k_kind = "event";
-  Scratch<pb::EventRecord> record;
-  if (Status parsed = parse(k_kind, bytes, record); !parsed.ok()) return parsed;
+Result<EventList> decode_events(std::string_view bytes) {
+  constexpr const char* k_kind = "row of events";
+  Scratch<pb::EventRowRecord> row;
+  const auto add_only = [&] { return row->add_events(); };
+  const auto schema = parse_row(k_kind, bytes, row, add_only);
+  if (!schema.ok()) return schema.status();
   Reading reading;
-  Event event = codec::read_event(reading, *record);
+  EventList events;
+  events.reserve(static_cast<size_t>(row->events_size()));
+  for (auto& record : *row->mutable_events()) {
+    codec::upcast(record, *schema);
+    events.push_back(codec::read_event(reading, record));
+    reading.expect(
+        events.size() == 1 || events.back().version == events[events.size() - 2].version.next(),
+        "versions that do not follow one another");
+  }
+  reading.expect(!events.empty(), "no event in it");
   if (reading.wrong() != nullptr) return damaged(k_kind, reading.wrong());
-  return event;
+  return events;
 }
 
-std::string encode_message(const Message& message) {
-  PARLEY_CHECK(message.body != nullptr);
-  Scratch<pb::MessageRecord> record;
-  record->set_version(message.version.value);
-  record->set_create_time_us(message.create_time.micros);
-  record->set_role(static_cast<uint32_t>(message.role));
-  std::string out = encode_record(record, bytes_field_size(message.body->size()));
-  append_bytes_field(out, pb::MessageRecord::kBodyFieldNumber, *message.body);
-  return out;
+std::string encode_messages(std::span<const Message* const> messages) {
+  PARLEY_CHECK(!messages.empty());
+  size_t reserved = 0;
+  for (const Message* message : messages) {
+    reserved += message->body->size() + k_message_overhead_bytes;
+  }
+  std::string bytes = begin_record(reserved);
+  RecordWriter out(bytes);
+  for (const Message* message : messages) {
+    out.record(pb::MessageRowRecord::kMessagesFieldNumber, [&] { write(*message, out); });
+  }
+  return bytes;
 }
 
-Result<Message> decode_message(std::string_view bytes, Sequence sequence) {
-  constexpr const char* k_kind = "message";
-  Scratch<pb::MessageRecord> record;
-  if (Status parsed = parse(k_kind, bytes, record); !parsed.ok()) return parsed;
+Result<std::vector<Message>> decode_messages(std::string_view bytes, Sequence last) {
+  constexpr const char* k_kind = "row of messages";
+  Scratch<pb::MessageRowRecord> row;
+  const auto add_only = [&] { return row->add_messages(); };
+  const auto schema = parse_row(k_kind, bytes, row, add_only);
+  if (!schema.ok()) return schema.status();
+  const auto count = static_cast<uint64_t>(row->messages_size());
+  if (count == 0) return damaged(k_kind, "no message in it");
+  if (count > last.value) return damaged(k_kind, "more messages than its last sequence allows");
   Reading reading;
-  Message message{.sequence = sequence,
-                  .version = {record->version()},
-                  .create_time = {record->create_time_us()},
-                  .role = reading.role(record->role()),
-                  .body = take(*record->mutable_body())};
+  std::vector<Message> messages;
+  messages.reserve(count);
+  Sequence sequence{last.value - count};
+  for (auto& record : *row->mutable_messages()) {
+    ++sequence.value;
+    messages.push_back({.sequence = sequence,
+                        .version = {record.version()},
+                        .create_time = {record.create_time_us()},
+                        .role = reading.role(record.role()),
+                        .body = take(*record.mutable_body())});
+  }
   if (reading.wrong() != nullptr) return damaged(k_kind, reading.wrong());
-  return message;
+  return messages;
 }
 
 std::string encode_state(const State& state) {

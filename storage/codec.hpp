@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/result.hpp"
 #include "storage/journal.hpp"
@@ -23,8 +25,9 @@
 /// All functions may be called on any thread at the same time.
 namespace parley {
 
-/// The schema that is written. 1: policies had no `dedup_seconds`. 2: they have.
-inline constexpr uint32_t k_schema = 2;
+/// The schema that is written. 1: policies had no `dedup_seconds`. 2: they have. 3: values of
+/// events and of messages hold several.
+inline constexpr uint32_t k_schema = 3;
 
 /// Commits of this shard below this epoch are refused from here on.
 struct EpochRaised {
@@ -43,13 +46,14 @@ std::string encode_epoch_raised(const EpochRaised& raised);
 /// record's shard. Every message has its body.
 Result<LogRecord> decode_log_record(std::string_view bytes, uint32_t shard_count);
 
-/// Without bodies of messages.
-std::string encode_event(const Event& event);
-Result<Event> decode_event(std::string_view bytes);
+/// Events of one conversation that follow one another, at least one, without bodies of messages.
+std::string encode_events(std::span<const Event* const> events);
+Result<EventList> decode_events(std::string_view bytes);
 
-/// The sequence is not part of the value: it is in the key.
-std::string encode_message(const Message& message);
-Result<Message> decode_message(std::string_view bytes, Sequence sequence);
+/// Messages of one history that follow one another, at least one. Sequences are not part of the
+/// value: the last one is in the key.
+std::string encode_messages(std::span<const Message* const> messages);
+Result<std::vector<Message>> decode_messages(std::string_view bytes, Sequence last);
 
 std::string encode_state(const State& state);
 Result<State> decode_state(std::string_view bytes);

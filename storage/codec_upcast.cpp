@@ -35,9 +35,14 @@ void event_1(pb::EventRecord& event) {
 
 void state_1(pb::StateRecord& state) { fill_policy(state); }
 
+/// Schema 3 says how many records a value holds, and changed none of them.
+void event_2(pb::EventRecord&) {}
+void state_2(pb::StateRecord&) {}
+
 /// From schema 1 on: the first row makes 2 of 1.
 constexpr std::array<Upcast, k_schema - 1> k_upcasts = {{
     {event_1, state_1},
+    {event_2, state_2},
 }};
 
 }  // namespace

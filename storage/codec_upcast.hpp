@@ -11,6 +11,5 @@ namespace parley::codec {
 void upcast(storage::v1::EventRecord& record, uint32_t schema);
 void upcast(storage::v1::StateRecord& record, uint32_t schema);
 void upcast(storage::v1::CommitRecord& record, uint32_t schema);
-inline void upcast(storage::v1::MessageRecord&, uint32_t) {}
 
 }  // namespace parley::codec

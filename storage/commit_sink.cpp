@@ -62,7 +62,7 @@ void CommitSink::hand_on(const Tickets& tickets, log::Mark mark, size_t bytes) {
 
 void CommitSink::settle(LogTicket& ticket, WriteOutcome outcome, Bell& bell) {
   if (!ticket.pending || !ticket.admitted) {
-    ticket.told.set_value(outcome);
+    ticket.told->set_value(outcome);
     return;
   }
   std::vector<Heads::Refused> refused;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,10 +17,10 @@ namespace parley {
 
 /// What an entry of the log carries along. Made by whoever submits, ended by the sink.
 struct LogTicket {
-  std::shared_ptr<Pending> pending;  ///< a commit,
-  bool admitted = true;              ///< which went through Heads,
-  EpochRaised raised;                ///< or the raise of an epoch
-  std::promise<WriteOutcome> told;   ///< of what has no waiter
+  std::shared_ptr<Pending> pending;                ///< a commit,
+  bool admitted = true;                            ///< which went through Heads,
+  EpochRaised raised;                              ///< or the raise of an epoch
+  std::optional<std::promise<WriteOutcome>> told;  ///< set for what has no waiter
 };
 
 /// Takes what the log has written on: to the applier first, then to the heads, then to the waiters.

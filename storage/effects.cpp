@@ -66,6 +66,30 @@ Effects effects_of(const Batch& batch, const Head& before) {
   return effects;
 }
 
+TouchedHistories histories_of(const Batch& batch, const Id128& before) {
+  TouchedHistories histories{before, {}};
+  const auto note = [&](const std::vector<HistoryDrop>& drops) {
+    for (const HistoryDrop& drop : drops) histories.touched.push_back(drop.history);
+  };
+  for (const Event& event : *batch.events) {
+    if (const auto* created = std::get_if<ConversationCreated>(&event.body)) {
+      histories.after = created->lineage.history;
+    } else if (std::holds_alternative<MessagesAppended>(event.body)) {
+      histories.touched.push_back(histories.after);
+    } else if (const auto* reset = std::get_if<ConversationReset>(&event.body)) {
+      histories.after = reset->lineage.history;
+      note(reset->drops);
+    } else if (const auto* released = std::get_if<ForkReleased>(&event.body)) {
+      note(released->drops);
+    } else if (const auto* deleted = std::get_if<ConversationDeleted>(&event.body)) {
+      histories.after = {};
+      note(deleted->drops);
+    }
+  }
+  if (batch.gone) histories.after = {};
+  return histories;
+}
+
 std::optional<WallTime> forgotten_after(const State& remains) {
   std::optional<WallTime> last;
   for (size_t i = 0; i < remains.dedup.size(); ++i) {

@@ -31,6 +31,13 @@ struct Effects {
 };
 Effects effects_of(const Batch& batch, const Head& before);
 
+/// The part of it that is known without the head: whose messages are added or dropped.
+struct TouchedHistories {
+  Id128 after;                 ///< where the next messages go
+  std::vector<Id128> touched;  ///< may name one more than once
+};
+TouchedHistories histories_of(const Batch& batch, const Id128& before);
+
 /// Until when what is left of a deleted conversation is needed by retries: its last remembered
 /// request. Nothing where no request is remembered.
 std::optional<WallTime> forgotten_after(const State& remains);

@@ -96,12 +96,11 @@ std::optional<WriteOutcome> Heads::hand_over(Entry& entry, std::shared_ptr<Pendi
   if (entry.loads == 0 || commit.batch.expected != entry.version) {
     return WriteOutcome::conflict;
   }
-  const Effects effects = effects_of(commit.batch, {.history = entry.history});
-  pending->history_after = effects.after.history;
-  for (const auto& placed : effects.messages) {
-    pending->histories.push_back(history_key(placed.history));
+  const TouchedHistories histories = histories_of(commit.batch, entry.history);
+  pending->history_after = histories.after;
+  for (const Id128& history : histories.touched) {
+    pending->histories.push_back(history_key(history));
   }
-  for (const auto& drop : effects.drops) pending->histories.push_back(history_key(drop.history));
   entry.in_flight = true;
   submit_(std::move(pending));
   return std::nullopt;

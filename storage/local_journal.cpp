@@ -37,7 +37,7 @@ bool may_pass_full_disk(const Batch& batch) {
 std::future<WriteOutcome> submit_raise(log::Lane& lane, const EpochRaised& raised) {
   auto ticket = std::make_unique<LogTicket>();
   ticket->raised = raised;
-  auto told = ticket->told.get_future();
+  auto told = ticket->told.emplace().get_future();
   lane.submit({0, encode_epoch_raised(raised), ticket.release()});
   return told;
 }
@@ -133,7 +133,7 @@ Status LocalJournal::erase(const ConversationKey& key, Shard shard) {
   if (!erasure.ok()) return erasure.status();
   damage_->mark(hash);  // nobody loads it from here on
   auto ticket = std::make_unique<LogTicket>();
-  auto told = ticket->told.get_future();
+  auto told = ticket->told.emplace().get_future();
   ticket->admitted = false;
   ticket->pending = std::make_shared<Pending>();
   log::Entry entry{hash, encode_commit(*erasure), nullptr};

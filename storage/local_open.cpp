@@ -238,7 +238,7 @@ Status LocalJournal::open_lane(log::Mark last) {
   const size_t half = options_.memory_bytes / 2;
   upkeep_ = std::make_unique<Upkeep>(
       *store_, *applier_, *lane_, *floor_,
-      UpkeepOptions{.flush_bytes = half / 3, .scrub_every = options_.scrub_every});
+      UpkeepOptions{.flush_bytes = half / 2, .scrub_every = options_.scrub_every});
   if (!identity_->begun) {
     identity_->begun = true;
     if (Status status = write_identity(options_.data_dir, *identity_); !status.ok()) return status;

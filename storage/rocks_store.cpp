@@ -65,6 +65,9 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
   family_options.level0_stop_writes_trigger = 1 << 16;
   family_options.soft_pending_compaction_bytes_limit = 0;
   family_options.hard_pending_compaction_bytes_limit = 0;
+  // Why so many: what changes lies everywhere in the key space, so a merge rewrites the level below
+  // whole; it pays once as much has come as lies there.
+  family_options.level0_file_num_compaction_trigger = 10;
   family_options.level_compaction_dynamic_level_bytes = true;
   family_options.target_file_size_base = 16U << 20;
   family_options.max_bytes_for_level_base = 64U << 20;
@@ -86,12 +89,10 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
   family_options.compression = rocksdb::kLZ4Compression;
   if (messages || family == Family::state) {
     family_options.bottommost_compression = rocksdb::kZSTD;
-    auto& bottom = family_options.bottommost_compression_opts;
-    bottom.enabled = true;
-    bottom.level = 3;
-    bottom.max_dict_bytes = 16U << 10;
-    bottom.zstd_max_train_bytes = 1600U << 10;
-    bottom.max_dict_buffer_bytes = 4U << 20;
+    // Why without a dictionary: rows that hold several messages compress nearly as well without, and
+    // training one for each file took most of a compaction.
+    family_options.bottommost_compression_opts.enabled = true;
+    family_options.bottommost_compression_opts.level = 1;
   }
   return family_options;
 }

@@ -110,7 +110,6 @@ class StoreView {
    public:
     Scan(const StoreView& view, Family family, Bounds bounds);
     void seek(std::string_view key) { iterator_->Seek(slice(key)); }
-    void seek_last(std::string_view key) { iterator_->SeekForPrev(slice(key)); }
     void next() { iterator_->Next(); }
     void previous() { iterator_->Prev(); }
     [[nodiscard]] bool valid() const { return iterator_->Valid(); }

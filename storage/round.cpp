@@ -1,6 +1,8 @@
 #include "storage/round.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 
@@ -9,12 +11,33 @@
 #include "storage/bytes.hpp"
 #include "storage/codec.hpp"
 #include "storage/keys.hpp"
+#include "storage/pages.hpp"
 
 namespace parley {
 namespace {
 
 /// Up to this many keys are removed one by one: a range tombstone is dearer for every later read.
-constexpr uint64_t k_keys_one_by_one = 256;
+constexpr size_t k_keys_one_by_one = 256;
+/// Why rows of several: a row costs the store far more than its bytes, and what is read together
+/// lies together. Why no larger: a row is read whole, and rewritten whole where a part is erased.
+constexpr size_t k_row_bytes = 16U << 10;
+
+/// Calls `use` with runs of neighbours that fit into a row, at least one each.
+template <class Item, class Size, class Joins, class Use>
+void cut_into_rows(std::span<const Item> items, Size size, Joins joins, Use use) {
+  size_t begin = 0;
+  size_t bytes = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const size_t more = size(items[i]);
+    if (i > begin && (bytes + more > k_row_bytes || !joins(items[i - 1], items[i]))) {
+      use(items.subspan(begin, i - begin));
+      begin = i;
+      bytes = 0;
+    }
+    bytes += more;
+  }
+  if (begin < items.size()) use(items.subspan(begin));
+}
 
 Version version_of(const HeadCache::Row& row) { return row ? row->head.version : Version{}; }
 
@@ -61,6 +84,20 @@ void Round::remove_range(Family family, std::string_view begin, std::string_view
   batch_.DeleteRange(store_.family(family), slice(begin), slice(end)).PermitUncheckedError();
 }
 
+void Round::remove_stored(Family family, const std::string& begin, const std::string& end) {
+  auto scan =
+      view_.scan(family, {.begin = begin, .end = end, .within_prefix = true, .fill_cache = false});
+  std::vector<std::string> found;
+  for (scan.seek(begin); scan.valid() && found.size() <= k_keys_one_by_one; scan.next()) {
+    found.emplace_back(scan.key());
+  }
+  // Also where not all could be read.
+  if (found.size() > k_keys_one_by_one || !scan.status().ok()) {
+    return remove_range(family, begin, end);
+  }
+  for (const std::string& key : found) remove(family, key);
+}
+
 Result<Round::Touched*> Round::touch(const ConversationKey& key, Shard shard) {
   const auto found = touched_.find(key);
   if (found != touched_.end()) return found->second.get();
@@ -78,7 +115,7 @@ Result<Round::Touched*> Round::touch(const ConversationKey& key, Shard shard) {
 Round::Touched* Round::touch_as(const ConversationKey& key, Shard shard,
                                 const HeadCache::Row& row) {
   auto touched = std::make_unique<Touched>(
-      Touched{key, shard, keys::conversation(shard, key), row, row, {}, {}, {}, false});
+      Touched{key, shard, keys::conversation(shard, key), row, row, {}, {}, {}, {}, {}, false});
   return touched_.emplace(key, std::move(touched)).first->second.get();
 }
 
@@ -100,10 +137,12 @@ Status Round::add(const Commit& commit) {
     if (!commit.batch.gone) return absl::OkStatus();
   }
   const bool damaged = is_damaged(commit.key_hash);
-  const Effects effects = effects_of(commit.batch, at.now ? at.now->head : Head{});
+  Effects effects = effects_of(commit.batch, at.now ? at.now->head : Head{});
   store(commit, at, effects);
   if (commit.batch.gone) erase(commit, at, damaged);
-  for (const HistoryDrop& gone : effects.drops) drop(at, effects, gone);
+  for (const HistoryDrop& gone : effects.drops) {
+    if (Status status = drop(at, gone); !status.ok()) return status;
+  }
   if (damaged) {
     healed_.insert(commit.key_hash);
     damaged_.erase(commit.key_hash);
@@ -123,28 +162,23 @@ Status Round::add(const Commit& commit) {
   return absl::OkStatus();
 }
 
-void Round::store(const Commit& commit, Touched& touched, const Effects& effects) {
-  for (const auto& placed : effects.messages) {
-    put(Family::messages, keys::message(commit.shard, placed.history, placed.message.sequence),
-        encode_message(placed.message));
-  }
+void Round::store(const Commit& commit, Touched& touched, Effects& effects) {
+  std::move(effects.messages.begin(), effects.messages.end(), std::back_inserter(touched.messages));
   if (commit.batch.gone) return;
-  for (const Event& event : *commit.batch.events) {
-    put(Family::state, keys::event(touched.prefix, event.version), encode_event(event));
-  }
+  for (const Event& event : *commit.batch.events) touched.events.push_back(&event);
   if (commit.batch.snapshot) {
     put(Family::state, keys::snapshot(touched.prefix), encode_state(*commit.batch.snapshot));
   }
 }
 
-void Round::erase(const Commit& commit, Touched& touched, bool whole_range) {
-  const uint64_t events = version_of(touched.now).value;
-  if (whole_range || events > k_keys_one_by_one) {
-    remove_range(Family::state, keys::snapshot(touched.prefix), keys::end_of(touched.prefix));
-  } else if (touched.now) {
-    for (uint64_t v = 1; v <= events; ++v) remove(Family::state, keys::event(touched.prefix, {v}));
-    if (touched.now->snapshot.value > 0) remove(Family::state, keys::snapshot(touched.prefix));
-    remove(Family::state, keys::head(touched.prefix));
+void Round::erase(const Commit& commit, Touched& touched, bool damaged) {
+  touched.events.clear();
+  const std::string begin = keys::snapshot(touched.prefix);
+  if (damaged) {
+    remove_range(Family::state, begin, keys::end_of(touched.prefix));
+  } else {
+    remove_stored(Family::state, begin, keys::end_of(touched.prefix));
+    if (touched.now && touched.now->snapshot.value > 0) remove(Family::state, begin);
   }
   const State& rest = *commit.batch.snapshot;
   if (rest.vanished()) {
@@ -160,27 +194,31 @@ void Round::erase(const Commit& commit, Touched& touched, bool whole_range) {
   schedule_scrub(Family::index, shard, keys::end_of(shard));
 }
 
-void Round::drop(const Touched& touched, const Effects& effects, const HistoryDrop& drop) {
-  const Sequence first{drop.keep.value + 1};
+Status Round::drop(Touched& touched, const HistoryDrop& drop) {
+  std::erase_if(touched.messages, [&](const PlacedMessage& placed) {
+    return placed.history == drop.history && placed.message.sequence > drop.keep;
+  });
+  const std::string begin = keys::message(touched.shard, drop.history, drop.keep.next());
   const std::string end = keys::end_of(keys::history(touched.shard, drop.history));
-  Sequence last;
-  if (touched.now && touched.now->head.history == drop.history) {
-    last = touched.now->head.last_sequence;
-  }
-  bool known = last.value > 0;
-  for (const auto& placed : effects.messages) {
-    if (placed.history != drop.history) continue;
-    known = true;
-    last = std::max(last, placed.message.sequence);
-  }
-  if (known && last.value - std::min(last.value, drop.keep.value) <= k_keys_one_by_one) {
-    for (Sequence at = first; at <= last; ++at.value) {
-      remove(Family::messages, keys::message(touched.shard, drop.history, at));
+  auto scan = view_.scan(Family::messages,
+                         {.begin = begin, .end = end, .within_prefix = true, .fill_cache = false});
+  scan.seek(begin);
+  if (!scan.valid() && absl::IsUnavailable(scan.status())) return scan.status();
+  if (const auto key = scan.valid() ? keys::parse_message(scan.key()) : std::nullopt) {
+    const auto row = decode_messages(scan.value(), key->sequence);
+    // What cannot be read any more is not kept either.
+    if (row.ok() && row->front().sequence <= drop.keep) {
+      std::vector<const Message*> kept;
+      for (const Message& message : *row) {
+        if (message.sequence <= drop.keep) kept.push_back(&message);
+      }
+      put(Family::messages, keys::message(touched.shard, drop.history, drop.keep),
+          encode_messages(kept));
     }
-  } else {
-    remove_range(Family::messages, keys::message(touched.shard, drop.history, first), end);
   }
-  schedule_scrub(Family::messages, keys::message(touched.shard, drop.history, first), end);
+  remove_stored(Family::messages, begin, end);
+  schedule_scrub(Family::messages, begin, end);
+  return absl::OkStatus();
 }
 
 /// The rows of a damaged conversation are not known from its state: they are looked for.
@@ -279,12 +317,38 @@ Status Round::finish_releases(const Touched& touched) {
   return absl::OkStatus();
 }
 
+void Round::write_events(const Touched& touched) {
+  cut_into_rows<const Event*>(
+      touched.events, [](const Event* event) { return rough_event_bytes(*event); },
+      [](const Event*, const Event*) { return true; },
+      [&](std::span<const Event* const> row) {
+        put(Family::state, keys::event(touched.prefix, row.back()->version), encode_events(row));
+      });
+}
+
+void Round::write_messages(const Touched& touched) {
+  cut_into_rows<PlacedMessage>(
+      touched.messages, [](const PlacedMessage& placed) { return placed.message.body->size(); },
+      [](const PlacedMessage& one, const PlacedMessage& next) {
+        return one.history == next.history && one.message.sequence.next() == next.message.sequence;
+      },
+      [&](std::span<const PlacedMessage> row) {
+        std::vector<const Message*> messages;
+        for (const PlacedMessage& placed : row) messages.push_back(&placed.message);
+        put(Family::messages,
+            keys::message(touched.shard, row.back().history, messages.back()->sequence),
+            encode_messages(messages));
+      });
+}
+
 Status Round::finish() {
   for (const auto& [key, touched] : touched_) {
     if (Status status = finish_releases(*touched); !status.ok()) return status;
   }
   for (const auto& [key, touched] : touched_) {
     finish_index(*touched);
+    write_events(*touched);
+    write_messages(*touched);
     if (touched->now && (!touched->commits.empty() || touched->now != touched->before)) {
       put(Family::state, keys::head(touched->prefix), encode_head(*touched->now));
     }

@@ -30,7 +30,8 @@ class HeadCache {
 /// What a round of commits does to the store, gathered into one write.
 ///
 /// On the stack of whoever applies: one thread at a time for a store. Commits that were added must
-/// outlive it. Of several commits of a conversation only the last index row and head are written.
+/// outlive it. Of several commits of a conversation only the last index row and head are written,
+/// and their events and messages share rows.
 /// Invariants: I3 (a commit that does not follow on what is stored marks its conversation damaged).
 /// Not its job: deciding what is in a round.
 class Round {
@@ -60,15 +61,19 @@ class Round {
     std::optional<IndexRow> index_before;
     std::optional<IndexRow> index_after;
     std::vector<const Commit*> commits;
+    std::vector<const Event*> events;     ///< to be written, in order
+    std::vector<PlacedMessage> messages;  ///< to be written, in order within each history
     bool releases_moved = false;
   };
 
   Result<Touched*> touch(const ConversationKey& key, Shard shard);
   Touched* touch_as(const ConversationKey& key, Shard shard, const HeadCache::Row& row);
-  void store(const Commit& commit, Touched& touched, const Effects& effects);
-  void erase(const Commit& commit, Touched& touched, bool whole_range);
-  void drop(const Touched& touched, const Effects& effects, const HistoryDrop& drop);
+  void store(const Commit& commit, Touched& touched, Effects& effects);
+  void erase(const Commit& commit, Touched& touched, bool damaged);
+  Status drop(Touched& touched, const HistoryDrop& drop);
   Status finish();
+  void write_events(const Touched& touched);
+  void write_messages(const Touched& touched);
   void finish_index(const Touched& touched);
   Status finish_releases(const Touched& touched);
   void remove_index_rows(const Touched& touched);
@@ -79,6 +84,8 @@ class Round {
   void remove(Family family, std::string_view key);
   void remove_row(std::string_view key);
   void remove_range(Family family, std::string_view begin, std::string_view end);
+  /// What was stored of a range before the round.
+  void remove_stored(Family family, const std::string& begin, const std::string& end);
 
   const RocksStore& store_;
   HeadCache& heads_;

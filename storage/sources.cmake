@@ -1,5 +1,6 @@
 parley_library(NAME codec
-  SRCS codec.cpp codec_events.cpp codec_parts.cpp codec_state.cpp codec_upcast.cpp
+  SRCS codec.cpp codec_events.cpp codec_fast.cpp codec_parts.cpp codec_state.cpp codec_upcast.cpp
+       record_writer.cpp
   DEPS parley::conversation parley_storage_proto)
 
 # What every journal shares, and the one in memory: no RocksDB, no log.

@@ -64,7 +64,7 @@ class Fold {
       case keys::Part::snapshot:
         return take_state(std::nullopt);
       case keys::Part::event:
-        return take_event(key.version);
+        return take_events(key.version);
       case keys::Part::head:
         return take_head();
     }
@@ -84,17 +84,22 @@ class Fold {
     return absl::OkStatus();
   }
 
-  Status take_event(Version version) {
-    if (at_ && version > *at_) {
-      done_ = state_.version == *at_;
-      return done_ ? absl::OkStatus() : gap(version);
+  /// `last` is the version that the key says.
+  Status take_events(Version last) {
+    const auto events = decode_events(scan_.value());
+    if (!events.ok()) return undecodable(key_, events.status());
+    if (events->back().version != last) return gap(last);
+    for (const Event& event : *events) {
+      // A snapshot may lie within the row.
+      if (event.version <= state_.version) continue;
+      if (at_ && event.version > *at_) {
+        done_ = state_.version == *at_;
+        return done_ ? absl::OkStatus() : gap(event.version);
+      }
+      if (event.version != state_.version.next()) return gap(event.version);
+      state_ = evolve(std::move(state_), event);
+      if (state_.version != event.version) return damaged_conversation(key_, "an event ends it");
     }
-    if (version != state_.version.next()) return gap(version);
-    auto event = decode_event(scan_.value());
-    if (!event.ok()) return undecodable(key_, event.status());
-    if (event->version != version) return gap(version);
-    state_ = evolve(std::move(state_), *event);
-    if (state_.version != version) return damaged_conversation(key_, "an event ends it");
     return absl::OkStatus();
   }
 
@@ -126,77 +131,37 @@ class Fold {
   bool done_ = false;
 };
 
-/// One history's part of a range of messages.
-class PartScan {
- public:
-  PartScan(const StoreView& view, const HistorySpan& part, bool newest_first)
-      : part_(part),
-        newest_first_(newest_first),
-        scan_(view.scan(Family::messages,
-                        {.begin = keys::message(part.shard, part.history, part.first),
-                         .end = keys::message(part.shard, part.history, {part.last.value + 1}),
-                         .within_prefix = true,
-                         .fill_cache = true})) {}
-
-  Status read_into(std::vector<Message>& messages, PageFill& fill) {
-    if (newest_first_) {
-      scan_.seek_last(keys::message(part_.shard, part_.history, part_.last));
-    } else {
-      scan_.seek(keys::message(part_.shard, part_.history, part_.first));
-    }
-    const uint64_t count = part_.last.value - part_.first.value + 1;
-    for (uint64_t i = 0; i < count && !fill.full(); ++i) {
-      const Sequence sequence{newest_first_ ? part_.last.value - i : part_.first.value + i};
-      auto message = read(sequence);
-      if (!message.ok()) return message.status();
-      if (!fill.take(message->body->size())) return absl::OkStatus();
-      messages.push_back(*std::move(message));
-      newest_first_ ? scan_.previous() : scan_.next();
-    }
-    return absl::OkStatus();
+/// Reads one part of a range into a page.
+Status read_part(const StoreView& view, const HistorySpan& part, bool newest_first,
+                 std::vector<Message>& messages, PageFill& fill) {
+  HistoryReader history(view, part.shard, part.history);
+  const uint64_t count = part.last.value - part.first.value + 1;
+  for (uint64_t i = 0; i < count && !fill.full(); ++i) {
+    auto message = history.at({newest_first ? part.last.value - i : part.first.value + i});
+    if (!message.ok()) return message.status();
+    if (fill.take(message->body->size())) messages.push_back(*std::move(message));
   }
-
- private:
-  Result<Message> read(Sequence sequence) {
-    if (!scan_.valid()) {
-      if (Status status = scan_.status(); !status.ok()) return status;
-      return missing(sequence);
-    }
-    const auto key = keys::parse_message(scan_.key());
-    if (!key || key->sequence != sequence) return missing(sequence);
-    return decode_message(scan_.value(), sequence);
-  }
-
-  Status missing(Sequence sequence) const {
-    return absl::DataLossError(absl::StrCat(
-        "message ", sequence.value, " of history ", part_.history.hex(),
-        " is missing; it was erased since, or stored bytes are damaged: read the conversation "
-        "again, and restore a backup if it stays"));
-  }
-
-  const HistorySpan& part_;
-  const bool newest_first_;
-  StoreView::Scan scan_;
-};
-
-void fill_bodies(Event& event, const std::vector<Message>& messages) {
-  auto* appended = std::get_if<MessagesAppended>(&event.body);
-  if (appended == nullptr || messages.empty()) return;
-  for (size_t i = 0; i < appended->messages.size() && i < messages.size(); ++i) {
-    appended->messages[i].body = messages[i].body;
-  }
+  return absl::OkStatus();
 }
 
-/// An event's messages, where they are still kept.
-Result<std::vector<Message>> messages_of(const StoreView& view, const Event& event, const Head& now,
-                                         Shard shard) {
+/// Puts the bodies into an event's messages, where they are still kept.
+Status fill_bodies(Event& event, Version reset, HistoryReader& history) {
+  auto* appended = std::get_if<MessagesAppended>(&event.body);
+  if (appended == nullptr || event.version < reset) return absl::OkStatus();
+  Sequence sequence = appended->first;
+  for (AppendedMessage& each : appended->messages) {
+    auto message = history.at(sequence);
+    if (!message.ok()) return message.status();
+    each.body = std::move(message->body);
+    ++sequence.value;
+  }
+  return absl::OkStatus();
+}
+
+size_t rough_bytes(const Event& event, Version reset) {
   const auto* appended = std::get_if<MessagesAppended>(&event.body);
-  if (appended == nullptr || event.version < now.reset_version) return std::vector<Message>{};
-  const Sequence last{appended->first.value + appended->messages.size() - 1};
-  return read_stored_messages(
-      view,
-      {.spans = {{shard, now.history, appended->first, last}}, .from = appended->first, .to = last},
-      {.count_max = appended->messages.size(), .bytes_max = SIZE_MAX});
+  const bool bodies = appended != nullptr && event.version >= reset;
+  return rough_event_bytes(event) + (bodies ? appended->bytes : 0);
 }
 
 }  // namespace
@@ -268,20 +233,24 @@ Result<EventList> read_stored_events(const StoreView& view, const ConversationKe
                                         .end = keys::head(prefix),
                                         .within_prefix = true,
                                         .fill_cache = true});
+  HistoryReader history(view, shard, now.history);
   EventList events;
   PageFill fill(bounds);
   Version version = after;
   for (scan.seek(keys::event(prefix, after.next())); scan.valid() && !fill.full(); scan.next()) {
-    auto event = decode_event(scan.value());
-    if (!event.ok()) return undecodable(key, event.status());
-    if (event->version != version.next()) return damaged_conversation(key, "an event is missing");
-    version = event->version;
-    auto messages = messages_of(view, *event, now, shard);
-    if (!messages.ok()) return messages.status();
-    size_t bytes = rough_event_bytes(*event);
-    for (const Message& message : *messages) bytes += message.body->size();
-    fill_bodies(*event, *messages);
-    if (fill.take(bytes)) events.push_back(*std::move(event));
+    auto row = decode_events(scan.value());
+    if (!row.ok()) return undecodable(key, row.status());
+    for (Event& event : *row) {
+      if (event.version <= after) continue;
+      if (event.version != version.next()) return damaged_conversation(key, "an event is missing");
+      if (!fill.take(rough_bytes(event, now.reset_version))) break;
+      if (Status status = fill_bodies(event, now.reset_version, history); !status.ok()) {
+        return status;
+      }
+      version = event.version;
+      events.push_back(std::move(event));
+      if (fill.full()) break;
+    }
   }
   if (!fill.full()) {
     if (Status status = scan.status(); !status.ok()) return status;
@@ -290,14 +259,61 @@ Result<EventList> read_stored_events(const StoreView& view, const ConversationKe
   return events;
 }
 
+HistoryReader::HistoryReader(const StoreView& view, Shard shard, const Id128& history)
+    : shard_(shard),
+      history_(history),
+      scan_(view.scan(Family::messages, {.begin = keys::message(shard, history, {1}),
+                                         .end = keys::end_of(keys::history(shard, history)),
+                                         .within_prefix = true,
+                                         .fill_cache = true})) {}
+
+Result<Message> HistoryReader::at(Sequence sequence) {
+  if (!holds(sequence)) {
+    if (Status status = turn_to(sequence); !status.ok()) return status;
+  }
+  return row_[sequence.value - row_.front().sequence.value];
+}
+
+bool HistoryReader::holds(Sequence sequence) const {
+  return !row_.empty() && row_.front().sequence <= sequence && sequence <= row_.back().sequence;
+}
+
+/// Rows lie under their last sequence, so that one that holds a message is the first from it on.
+Status HistoryReader::turn_to(Sequence sequence) {
+  if (!row_.empty() && sequence == row_.back().sequence.next()) {
+    scan_.next();
+  } else if (!row_.empty() && sequence.next() == row_.front().sequence) {
+    scan_.previous();
+  } else {
+    scan_.seek(keys::message(shard_, history_, sequence));
+  }
+  row_.clear();
+  if (!scan_.valid()) {
+    if (Status status = scan_.status(); !status.ok()) return status;
+    return missing(sequence);
+  }
+  const auto key = keys::parse_message(scan_.key());
+  if (!key) return missing(sequence);
+  auto row = decode_messages(scan_.value(), key->sequence);
+  if (!row.ok()) return row.status();
+  row_ = *std::move(row);
+  return holds(sequence) ? absl::OkStatus() : missing(sequence);
+}
+
+Status HistoryReader::missing(Sequence sequence) const {
+  return absl::DataLossError(absl::StrCat(
+      "message ", sequence.value, " of history ", history_.hex(),
+      " is missing; it was erased since, or stored bytes are damaged: read the conversation again, "
+      "and restore a backup if it stays"));
+}
+
 Result<std::vector<Message>> read_stored_messages(const StoreView& view, const MessageRange& range,
                                                   PageBounds bounds) {
   std::vector<Message> messages;
   PageFill fill(bounds);
   for (const HistorySpan& part : parts_of(range)) {
     if (fill.full()) break;
-    if (Status status = PartScan(view, part, range.newest_first).read_into(messages, fill);
-        !status.ok()) {
+    if (Status status = read_part(view, part, range.newest_first, messages, fill); !status.ok()) {
       return status;
     }
   }

@@ -21,6 +21,29 @@ struct HeadRow {
 std::string encode_head(const HeadRow& row);
 Result<HeadRow> decode_head(std::string_view bytes);
 
+/// The messages of one history, read a row at a time: neighbours of the last one asked for are
+/// cheap.
+///
+/// On the stack of whoever reads; outlived by its view. One thread.
+class HistoryReader {
+ public:
+  HistoryReader(const StoreView& view, Shard shard, const Id128& history);
+  /// DATA_LOSS where it is missing or damaged.
+  Result<Message> at(Sequence sequence);
+  /// All of the row that holds what was asked for last; rows are erased and rewritten whole.
+  [[nodiscard]] const std::vector<Message>& row() const { return row_; }
+
+ private:
+  [[nodiscard]] bool holds(Sequence sequence) const;
+  Status turn_to(Sequence sequence);
+  [[nodiscard]] Status missing(Sequence sequence) const;
+
+  const Shard shard_;
+  const Id128 history_;
+  StoreView::Scan scan_;
+  std::vector<Message> row_;
+};
+
 /// The error of whatever touches a damaged conversation.
 Status damaged_conversation(const ConversationKey& key, std::string_view what);
 

@@ -101,7 +101,7 @@ void Verification::begin(std::string_view key, Subject& subject) {
 void Verification::take(std::string_view key, std::string_view value, Subject& subject) {
   const auto parsed = keys::parse_state(key);
   if (!parsed) return wrong(subject, "a key that cannot be read");
-  if (parsed->part == keys::Part::event) return take_event(parsed->version, value, subject);
+  if (parsed->part == keys::Part::event) return take_events(parsed->version, value, subject);
   if (parsed->part == keys::Part::head) {
     auto head = decode_head(value);
     if (!head.ok()) return wrong(subject, std::string(head.status().message()));
@@ -118,21 +118,24 @@ void Verification::take(std::string_view key, std::string_view value, Subject& s
   }
 }
 
-void Verification::take_event(Version version, std::string_view value, Subject& subject) {
+void Verification::take_events(Version last, std::string_view value, Subject& subject) {
   if (!subject.fits) return;
-  if (version != subject.state.version.next()) {
-    return wrong(subject, absl::StrCat("version ", version.value, " follows on ",
-                                       subject.state.version.value));
+  const auto events = decode_events(value);
+  if (!events.ok()) return wrong(subject, std::string(events.status().message()));
+  if (events->back().version != last) {
+    return wrong(subject, absl::StrCat("the events under version ", last.value, " are others"));
   }
-  const auto event = decode_event(value);
-  if (!event.ok()) return wrong(subject, std::string(event.status().message()));
-  subject.state = evolve(std::move(subject.state), *event);
-  if (event->version != version || subject.state.version != version) {
-    return wrong(subject, absl::StrCat("the event under version ", version.value, " is another"));
-  }
-  if (subject.snapshot && subject.snapshot->version == version &&
-      *subject.snapshot != subject.state) {
-    wrong(subject, "its snapshot is not what its events make");
+  for (const Event& event : *events) {
+    if (event.version != subject.state.version.next()) {
+      return wrong(subject, absl::StrCat("version ", event.version.value, " follows on ",
+                                         subject.state.version.value));
+    }
+    subject.state = evolve(std::move(subject.state), event);
+    if (subject.state.version != event.version) return wrong(subject, "an event ends it");
+    if (subject.snapshot && subject.snapshot->version == event.version &&
+        *subject.snapshot != subject.state) {
+      return wrong(subject, "its snapshot is not what its events make");
+    }
   }
 }
 
@@ -185,54 +188,47 @@ Status Verification::check_index(const Subject& subject) {
 /// Its own messages one by one; of what it shares, that the last of each part is there.
 Status Verification::check_lineage(const Subject& subject, const Lineage& lineage, Sequence last) {
   for (const HistorySpan& span : lineage.past) {
-    const auto shared =
-        view_.get(Family::messages, keys::message(span.shard, span.history, span.last));
-    if (!shared.ok()) return shared.status();
-    if (!*shared) {
+    HistoryReader shared(view_, span.shard, span.history);
+    const Status status = shared.at(span.last).status();
+    if (absl::IsUnavailable(status)) return status;
+    if (!status.ok()) {
       add_problem(name_of(subject.key),
-                  absl::StrCat("message ", span.last.value, ", which it shares, is missing"));
+                  absl::StrCat("of what it shares: ", std::string(status.message())));
     }
   }
-  const Sequence first{lineage.shared_through().value + 1};
-  if (last < first) return absl::OkStatus();
-  auto scan = view_.scan(Family::messages,
-                         {.begin = keys::message(subject.shard, lineage.history, first),
-                          .end = keys::message(subject.shard, lineage.history, {last.value + 1}),
-                          .within_prefix = false,
-                          .fill_cache = false});
-  Sequence next = first;
+  HistoryReader own(view_, subject.shard, lineage.history);
   WallTime time{INT64_MIN};
-  for (scan.seek(keys::message(subject.shard, lineage.history, first)); scan.valid(); scan.next()) {
-    const auto key = keys::parse_message(scan.key());
-    if (!key || key->sequence != next) break;
-    const auto message = decode_message(scan.value(), key->sequence);
-    if (!message.ok() || message->create_time < time) {
-      add_problem(name_of(subject.key),
-                  absl::StrCat("message ", next.value, " cannot be read or is out of order"));
-    } else {
-      time = message->create_time;
+  for (Sequence next = lineage.shared_through().next(); next <= last; ++next.value) {
+    const auto message = own.at(next);
+    if (absl::IsUnavailable(message.status())) return message.status();
+    if (!message.ok()) {
+      add_problem(name_of(subject.key), std::string(message.status().message()));
+      return absl::OkStatus();
     }
+    if (message->create_time < time) {
+      add_problem(name_of(subject.key), absl::StrCat("message ", next.value, " is out of order"));
+    }
+    time = message->create_time;
     ++report_.messages;
-    ++expected_messages_;
-    ++next.value;
-  }
-  if (Status status = scan.status(); !status.ok()) {
-    add_problem(name_of(subject.key), std::string(status.message()));
-  } else if (next.value != last.value + 1) {
-    add_problem(name_of(subject.key), absl::StrCat("message ", next.value, " is missing"));
+    const Sequence end = own.row().back().sequence;
+    if (next == end) ++expected_message_rows_;
+    if (next == last && end > last) {
+      add_problem(name_of(subject.key),
+                  absl::StrCat("message ", end.value, " is there, after its last, ", last.value));
+    }
   }
   return absl::OkStatus();
 }
 
 /// Nothing is stored that belongs to nobody. Only the numbers are compared unless they differ.
 Status Verification::check_no_strays() {
-  uint64_t messages = 0;
+  uint64_t message_rows = 0;
   auto scan = view_.scan(Family::messages, whole_family());
-  for (scan.seek(""); scan.valid(); scan.next()) ++messages;
+  for (scan.seek(""); scan.valid(); scan.next()) ++message_rows;
   if (Status status = scan.status(); !status.ok()) return status;
-  if (report_.problems.empty() && messages != expected_messages_) {
-    add_problem("the store's messages",
-                absl::StrCat(messages - expected_messages_, " messages belong to no conversation"));
+  if (report_.problems.empty() && message_rows != expected_message_rows_) {
+    add_problem("the store's messages", absl::StrCat(message_rows - expected_message_rows_,
+                                                     " rows belong to no conversation"));
   }
   uint64_t rows = 0;
   auto index = view_.scan(Family::index, whole_family());

@@ -40,7 +40,7 @@ class Verification {
   Status check_conversations();
   void begin(std::string_view key, Subject& subject);
   void take(std::string_view key, std::string_view value, Subject& subject);
-  void take_event(Version version, std::string_view value, Subject& subject);
+  void take_events(Version last, std::string_view value, Subject& subject);
   void wrong(Subject& subject, std::string what);
   Status finish(Subject& subject);
   Status check_index(const Subject& subject);
@@ -54,7 +54,7 @@ class Verification {
   const Progress progress_;
   VerifyReport report_;
   uint64_t expected_rows_ = 0;
-  uint64_t expected_messages_ = 0;
+  uint64_t expected_message_rows_ = 0;
 };
 
 }  // namespace parley

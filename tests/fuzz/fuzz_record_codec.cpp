@@ -1,5 +1,6 @@
 #include "storage/codec.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/storage/rows.hpp"
 #include "tests/storage/same_values.hpp"
 
 /// Arbitrary bytes as stored values: they are refused, or make a value that survives another round.
@@ -42,11 +43,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   switch (kind) {
     case 0:
       fuzz::check(
-          bytes, [](auto b) { return decode_event(b); }, encode_event);
+          bytes, [](auto b) { return decode_events(b); },
+          [](const EventList& events) { return encode_events(row_of(events)); });
       break;
     case 1:
       fuzz::check(
-          bytes, [](auto b) { return decode_message(b, {1}); }, encode_message);
+          bytes, [](auto b) { return decode_messages(b, {1000}); },
+          [](const std::vector<Message>& messages) { return encode_messages(row_of(messages)); });
       break;
     case 2:
       fuzz::check(

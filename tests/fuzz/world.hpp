@@ -10,6 +10,7 @@
 #include "conversation/invariants.hpp"
 #include "storage/codec.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/storage/rows.hpp"
 #include "tests/support/builders.hpp"
 
 namespace parley::fuzz {

@@ -52,7 +52,7 @@ class AnyValues {
     return made;
   }
 
-  Message message() { return {{number()}, {number()}, time(), role(), content()}; }
+  Message message() { return {{number() | 1}, {number()}, time(), role(), content()}; }
 
   Commit commit() {
     Commit made;

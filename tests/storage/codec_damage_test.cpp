@@ -5,6 +5,7 @@
 #include "parley/storage/v1/storage.pb.h"
 #include "storage/codec.hpp"
 #include "tests/storage/golden_values.hpp"
+#include "tests/storage/rows.hpp"
 #include "tests/storage/same_values.hpp"
 
 namespace parley {
@@ -140,6 +141,12 @@ std::string changed(const std::string& bytes, const std::function<void(Record&)>
   return bytes.substr(0, 2) + record.SerializeAsString();
 }
 
+std::string changed_event(const std::string& bytes,
+                          const std::function<void(pb::EventRecord&)>& change) {
+  return changed<pb::EventRowRecord>(
+      bytes, [&](pb::EventRowRecord& row) { change(*row.mutable_events(0)); });
+}
+
 void expect_damaged(const Status& status, const std::string& text) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << text << ": " << status;
   EXPECT_NE(status.message().find(text), absl::string_view::npos) << text << ": " << status;
@@ -184,7 +191,7 @@ TEST(CodecDamage, OfAnEventIsNamed) {
   };
   const std::string bytes = encode_event(values::golden_events()[1].second);
   for (const auto& [text, change] : changes) {
-    expect_damaged(decode_event(changed<pb::EventRecord>(bytes, change)).status(), text);
+    expect_damaged(decode_event(changed_event(bytes, change)).status(), text);
   }
 }
 
@@ -212,8 +219,26 @@ TEST(CodecDamage, OfACommitIsNamed) {
 
 TEST(CodecDamage, OfAMessageIsNamed) {
   const std::string bytes = encode_message(values::golden_message());
-  const auto damaged = changed<pb::MessageRecord>(bytes, [](auto& m) { m.set_role(0); });
+  const auto damaged =
+      changed<pb::MessageRowRecord>(bytes, [](auto& row) { row.mutable_messages(0)->set_role(0); });
   expect_damaged(decode_message(damaged, {1}).status(), "unknown role");
+}
+
+TEST(CodecDamage, OfARowIsNamed) {
+  const std::string events = encode_event(values::golden_events()[1].second);
+  const auto changed_events = [&](const std::function<void(pb::EventRowRecord&)>& change) {
+    return decode_events(changed<pb::EventRowRecord>(events, change)).status();
+  };
+  expect_damaged(changed_events([](auto& row) { row.clear_events(); }), "no event");
+  expect_damaged(changed_events([](auto& row) { *row.add_events() = row.events(0); }),
+                 "follow one another");
+  const std::string messages = encode_message(values::golden_message());
+  const auto changed_messages = [&](const std::function<void(pb::MessageRowRecord&)>& change) {
+    return decode_messages(changed<pb::MessageRowRecord>(messages, change), {1}).status();
+  };
+  expect_damaged(changed_messages([](auto& row) { row.clear_messages(); }), "no message");
+  expect_damaged(changed_messages([](auto& row) { *row.add_messages() = row.messages(0); }),
+                 "more messages");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "storage/codec.hpp"
 #include "tests/storage/golden_values.hpp"
+#include "tests/storage/rows.hpp"
 #include "tests/storage/same_values.hpp"
 
 /// Bytes that were written once, as hex under tests/storage/golden/schema_N. Those of older schemas
@@ -55,6 +56,18 @@ void expect_same(const Result<Value>& read, const Value& value, const std::strin
   EXPECT_TRUE(same(*read, value)) << name;
 }
 
+EventList two_events() {
+  EventList events{values::golden_events()[0].second, values::golden_events()[1].second};
+  events[1].version = events[0].version.next();
+  return events;
+}
+
+std::vector<Message> two_messages() {
+  Message next = values::golden_message();
+  ++next.sequence.value;
+  return {values::golden_message(), next};
+}
+
 class Golden : public testing::TestWithParam<uint32_t> {
  protected:
   [[nodiscard]] std::string golden(const std::string& name) const {
@@ -86,6 +99,15 @@ TEST_P(Golden, LogRecordsAreRead) {
   expect_same(read("epoch_raised"), LogRecord(EpochRaised{{3}, {99}}), "epoch_raised");
 }
 
+TEST_P(Golden, RowsOfSeveralAreRead) {
+  if (GetParam() < 3) GTEST_SKIP() << "values held one record up to schema 2";
+  EventList events;
+  for (const Event& event : two_events()) events.push_back(without_bodies(event));
+  expect_same(decode_events(golden("events")), events, "events");
+  expect_same(decode_messages(golden("messages"), two_messages().back().sequence), two_messages(),
+              "messages");
+}
+
 INSTANTIATE_TEST_SUITE_P(Schemas, Golden, testing::Range(1U, k_schema + 1));
 
 TEST(GoldenOfThePresentSchema, IsWhatIsWritten) {
@@ -96,6 +118,8 @@ TEST(GoldenOfThePresentSchema, IsWhatIsWritten) {
       {"commit", encode_commit(values::golden_commit(false))},
       {"commit_gone", encode_commit(values::golden_commit(true))},
       {"epoch_raised", encode_epoch_raised({{3}, {99}})},
+      {"messages", encode_messages(row_of(two_messages()))},
+      {"events", encode_events(row_of(two_events()))},
   };
   for (const auto& [name, event] : values::golden_events()) {
     all.emplace_back("event_" + name, encode_event(event));

@@ -16,13 +16,17 @@ class LocalDamage : public LocalFixture {
  protected:
   LocalDamage() { options_.compress = false; }
 
-  /// Two conversations; the one called "hurt" ends with a message that is easily found.
+  /// Two conversations, each commit in a row of its own; the one called "hurt" ends with a message
+  /// that is easily found.
   void write_two() {
     open();
     Driver hurt = opened("hurt");
     Driver well = opened("well");
-    hurt.append_numbered(2);
-    well.append_numbered(2);
+    for (int i = 0; i < 2; ++i) {
+      hurt.append_numbered(1);
+      well.append_numbered(1);
+      ASSERT_TRUE(journal_->flush().ok());
+    }
     ASSERT_EQ(hurt.append({canary_}), WriteOutcome::committed);
     well.append_numbered(2);
     well_ = well.state();

@@ -70,6 +70,13 @@ inline bool same(const Message& a, const Message& b) {
          a.role == b.role && same(a.body, b.body);
 }
 
+inline bool same(const EventList& a, const EventList& b) {
+  return same_lists(a, b, [](const Event& x, const Event& y) { return same(x, y); });
+}
+inline bool same(const std::vector<Message>& a, const std::vector<Message>& b) {
+  return same_lists(a, b, [](const Message& x, const Message& y) { return same(x, y); });
+}
+
 inline bool same(const State& a, const State& b) { return a == b; }
 
 inline bool same(const Batch& a, const Batch& b) {

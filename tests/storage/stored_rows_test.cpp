@@ -1,0 +1,148 @@
+#include "storage/keys.hpp"
+#include "storage/rocks_store.hpp"
+#include "tests/storage/local_fixture.hpp"
+
+/// Events and messages that are applied together share rows of the store.
+namespace parley::test {
+namespace {
+
+class StoredRows : public LocalFixture {
+ protected:
+  StoredRows() { options_.compress = false; }
+
+  size_t rows_of(Family family) {
+    auto store = RocksStore::open_read_only({db_dir(), 16U << 20, false});
+    EXPECT_TRUE(store.ok()) << store.status();
+    const StoreView view(**store);
+    auto scan = view.scan(family, {});
+    size_t rows = 0;
+    for (scan.seek(""); scan.valid(); scan.next()) ++rows;
+    EXPECT_TRUE(scan.status().ok());
+    return rows;
+  }
+  static std::vector<std::string> numbered(uint64_t from, uint64_t to) {
+    std::vector<std::string> bodies;
+    for (uint64_t i = from; i <= to; ++i) bodies.push_back("m" + std::to_string(i));
+    return bodies;
+  }
+  void expect_sound() {
+    const auto report = journal_->verify({});
+    ASSERT_TRUE(report.ok()) << report.status();
+    for (const auto& problem : report->problems) {
+      ADD_FAILURE() << problem.where << ": " << problem.what;
+    }
+  }
+};
+
+TEST_F(StoredRows, HoldWhatIsAppliedTogether) {
+  open();
+  Driver talk = opened("talk");
+  talk.append_numbered(40);
+  close();
+  EXPECT_EQ(rows_of(Family::messages), 1U);
+  open();
+  opened("talk").append_numbered(1);
+  close();
+  EXPECT_EQ(rows_of(Family::messages), 2U);
+  open();
+  expect_sound();
+  EXPECT_EQ(opened("talk").state().last_sequence, Sequence{41});
+}
+
+TEST_F(StoredRows, AreReadFromAnyMessageInBothDirections) {
+  open();
+  Driver talk = opened("talk");
+  for (const size_t together : {1, 30, 3, 17}) {
+    talk.append_numbered(together);
+    ASSERT_TRUE(journal_->flush().ok());
+  }
+  const uint64_t last = talk.state().last_sequence.value;
+  for (uint64_t from = 1; from <= last; ++from) {
+    for (const uint64_t to : {from, std::min(from + 5, last), last}) {
+      auto expected = numbered(from, to);
+      EXPECT_EQ(talk.read({from}, {to}, false, {.count_max = 100}), expected);
+      std::reverse(expected.begin(), expected.end());
+      EXPECT_EQ(talk.read({from}, {to}, true, {.count_max = 100}), expected);
+    }
+  }
+}
+
+TEST_F(StoredRows, AreReadAsOfAndAfterAnyVersion) {
+  open();
+  Driver talk = opened("talk");
+  std::vector<State> states{State{}, State{}};
+  for (int i = 0; i < 30; ++i) {
+    if (i == 12) talk.snapshot_next = true;
+    talk.append_numbered(1);
+    talk.snapshot_next = false;
+    states.push_back(talk.state());
+    if (i % 7 == 0) {
+      ASSERT_TRUE(journal_->flush().ok());
+    }
+  }
+  for (uint64_t version = 2; version < states.size(); ++version) {
+    const auto state = journal_->read_state_at(talk.key(), talk.shard(), {version});
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(*state, states[version]) << version;
+    const auto events = journal_->read_events(talk.key(), talk.shard(), {version}, {});
+    ASSERT_TRUE(events.ok()) << events.status();
+    ASSERT_EQ(events->size(), talk.state().version.value - version);
+    for (const Event& event : *events) {
+      ++version;
+      EXPECT_EQ(event.version, Version{version});
+      const auto& appended = std::get<MessagesAppended>(event.body);
+      EXPECT_EQ(*appended.messages.at(0).body, "m" + std::to_string(version - 1));
+    }
+    version -= events->size();
+  }
+}
+
+TEST_F(StoredRows, EndWhereTheyGrowLarge) {
+  open();
+  Driver talk = opened("talk");
+  const std::string large(1000, 'x');
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(talk.append({large}), WriteOutcome::committed);
+  ASSERT_EQ(talk.append({std::string(100'000, 'y'), "z"}), WriteOutcome::committed);
+  close();
+  const size_t rows = rows_of(Family::messages);
+  EXPECT_GE(rows, 7U);
+  EXPECT_LE(rows, 9U);
+  open();
+  expect_sound();
+  EXPECT_EQ(opened("talk").read({101}, {102}).back(), "z");
+}
+
+TEST_F(StoredRows, KeepThePartThatAForkShowsAndLoseTheRest) {
+  open();
+  Driver parent = opened("parent");
+  parent.append_numbered(10);
+  ASSERT_EQ(parent.append({"a-canary-after-the-fork-77e1"}), WriteOutcome::committed);
+  ASSERT_TRUE(journal_->flush().ok());
+  Driver child = parent.fork("child", Sequence{4});
+  ASSERT_EQ(parent.run({DeleteConversation{}}), WriteOutcome::committed);
+  EXPECT_EQ(child.read({1}, {4}), numbered(1, 4));
+  ASSERT_TRUE(journal_->scrub().ok());
+  EXPECT_TRUE(files_with(options_.data_dir, "a-canary-after-the-fork-77e1").empty());
+  EXPECT_EQ(child.read({1}, {4}), numbered(1, 4));
+  expect_sound();
+  close();
+  EXPECT_EQ(rows_of(Family::messages), 1U);
+}
+
+TEST_F(StoredRows, ForgetWhatWasWrittenAndErasedTogether) {
+  open();
+  Driver parent = opened("parent");
+  parent.append_numbered(6);
+  Driver child = parent.fork("child", Sequence{3});
+  parent.append_numbered(2);
+  ASSERT_EQ(parent.run({ResetConversation{}}), WriteOutcome::committed);
+  parent.append_numbered(2);
+  ASSERT_EQ(parent.run({DeleteConversation{}}), WriteOutcome::committed);
+  EXPECT_EQ(child.read({1}, {3}), numbered(1, 3));
+  expect_sound();
+  close();
+  EXPECT_EQ(rows_of(Family::messages), 1U);
+}
+
+}  // namespace
+}  // namespace parley::test
