@@ -6,8 +6,15 @@
 
 #include "actors/inline_unit.hpp"
 #include "actors/messages.hpp"
+#include "base/burst.hpp"
 
 namespace parley {
+namespace {
+
+/// So many events are answered before the log is woken for what they brought.
+constexpr int k_burst = 64;
+
+}  // namespace
 
 CallQueue::CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : system_(system), queue_(std::move(queue)) {}
@@ -28,7 +35,15 @@ void CallQueue::serve() {
   resumer_here() = this;
   void* tag = nullptr;
   bool ok = false;
-  while (queue_->Next(&tag, &ok)) static_cast<Tag*>(tag)->proceed(ok);
+  while (queue_->Next(&tag, &ok)) {
+    const Burst burst;
+    static_cast<Tag*>(tag)->proceed(ok);
+    for (int more = 1; more < k_burst; ++more) {
+      const auto now = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+      if (queue_->AsyncNext(&tag, &ok, now) != grpc::CompletionQueue::GOT_EVENT) break;
+      static_cast<Tag*>(tag)->proceed(ok);
+    }
+  }
   resumer_here() = nullptr;
 }
 

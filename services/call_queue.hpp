@@ -27,6 +27,8 @@ class Tag {
 /// A gRPC completion queue with the threads that serve it: the place where calls come in, where
 /// conversations run inline, and where finished writes come back by way of the bell.
 ///
+/// Events that are there already are served in one burst, so that the log writes them together.
+///
 /// Owned by the server. `written`, `flush` and `post` on any thread; all else runs on the queue's
 /// own threads. Invariant: nothing that runs here blocks (D16).
 class CallQueue final : public Resumer {

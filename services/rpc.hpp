@@ -72,9 +72,11 @@ class Rpc final : public Tag {
   void finish_message(const Response& response) {
     finish(response.SerializeAsString());
   }
-  void finish_error(const ApiError& error) {
+  void finish_error(const ApiError& error) { finish_status(to_grpc_status(error)); }
+  /// An error that is not one of this service's: without details.
+  void finish_status(const grpc::Status& status) {
     step_ = Step::finishing;
-    writer_.FinishWithError(to_grpc_status(error), this);
+    writer_.FinishWithError(status, this);
   }
 
  private:

@@ -11,18 +11,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "grpc/health/v1/health.pb.h"
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include "base/check.hpp"
 #include "base/log.hpp"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
+#include "services/health_service.hpp"
 #include "services/release.hpp"
 #include "services/transfer_service.hpp"
 
@@ -124,11 +123,13 @@ class RunningServer final : public Server {
 
   ConversationRpcs conversation_rpcs_;
   AdminRpcs admin_rpcs_;
+  HealthRpcs health_rpcs_;
   EchoRpcs echo_rpcs_;
   std::unique_ptr<ConversationService> conversations_;
   std::unique_ptr<TransferService> transfers_;
   std::unique_ptr<AdminService> admin_;
   std::unique_ptr<EchoService> echo_;
+  HealthService health_{health_rpcs_, {"parley.v1.ConversationService", "parley.v1.AdminService"}};
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 
@@ -158,15 +159,12 @@ void RunningServer::build(grpc::ServerBuilder& builder) {
   builder.AddListeningPort(config_.listen, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(&conversation_rpcs_);
   builder.RegisterService(&admin_rpcs_);
+  builder.RegisterService(&health_rpcs_);
   if (config_.echo) builder.RegisterService(&echo_rpcs_);
 }
 
 Status RunningServer::listen() {
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  // gRPC serves health but does not describe it; a use of the generated code brings its description
-  // along.
-  PARLEY_CHECK(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
   grpc::ServerBuilder builder;
   build(builder);
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -199,11 +197,9 @@ Status RunningServer::listen() {
     conversations_->serve(*queue);
     transfers_->serve(*queue);
     admin_->serve(*queue);
+    health_.serve(*queue);
     if (config_.echo) echo_->serve(*queue);
     queue->start(number_or(config_.threads, 1));
-  }
-  for (const char* service : {"parley.v1.ConversationService", "parley.v1.AdminService"}) {
-    server_->GetHealthCheckService()->SetServingStatus(service, true);
   }
   return absl::OkStatus();
 }
@@ -227,7 +223,7 @@ void RunningServer::drain_and_stop() {
   if (stopped_ || !store_) return;
   stopped_ = true;
   if (server_) {
-    server_->GetHealthCheckService()->SetServingStatus(false);
+    health_.stop_serving();
     std::this_thread::sleep_for(milliseconds(config_.drain_delay_ms));
     node_->traffic.draining = true;
     // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer,

@@ -32,8 +32,16 @@ void Lane::submit(Entry entry) {
   }
   queued_bytes_.fetch_add(weight(entry), std::memory_order_relaxed);
   submitted_.push_back(std::move(entry));
-  if (!std::exchange(asleep_, false)) return;
+  const bool asleep = asleep_;
   lock.unlock();
+  if (asleep) Burst::wake_at_end(*this);
+}
+
+void Lane::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(asleep_, false)) return;
+  }
   wake_.notify_one();
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/burst.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "storage/log/disk.hpp"
@@ -82,16 +83,17 @@ struct LaneStats {
 /// frame; after an error of a write or a sync nothing is written any more; no number of a frame is
 /// given twice to different acknowledged content. Not its job: what records mean, bounding what is
 /// queued, ending the process.
-class Lane {
+class Lane final : private Sleeper {
  public:
   /// Continues after `last`, which is ReplayReport::last of a replay just before, or Mark{} for a
   /// new store. INVALID_ARGUMENT for options out of bounds; FAILED_PRECONDITION where the directory
   /// is in use, belongs to another store or lane, or holds whole frames after `last`.
   static Result<std::unique_ptr<Lane>> open(LaneOptions options, Mark last, GroupSink& sink);
-  ~Lane();
+  ~Lane() override;
 
   /// Never waits for the disk. A payload above record_bytes_max comes back as not_written. After
-  /// stop() the sink is told not_written on the calling thread.
+  /// stop() the sink is told not_written on the calling thread. Within a Burst the commit thread is
+  /// woken at its end, so that what comes together is written together.
   void submit(Entry entry);
   /// Writes what was submitted, then ends both threads. Not from within the sink.
   void stop();
@@ -127,6 +129,8 @@ class Lane {
 
  private:
   Lane(LaneOptions options, GroupSink& sink, HeadFile head);
+
+  void wake() override;
 
   // At open.
   Status resume(Mark last);
