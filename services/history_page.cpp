@@ -71,6 +71,9 @@ std::string next_token(std::optional<Sequence> next, const State& state, uint64_
 
 MessageRefs newest_within(const RecentMessages& recent, size_t count, const Limits& limits) {
   const auto& all = recent.all();
+  const bool all_fit =
+      recent.bytes() + recent.size() * k_wire_overhead_bytes_max <= limits.response_bytes;
+  if (all_fit) return last_of(all, count);
   size_t taken = 0;
   size_t bytes = 0;
   while (taken < std::min(count, all.size())) {

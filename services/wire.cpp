@@ -1,7 +1,9 @@
 #include "services/wire.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstring>
+#include <optional>
 
 #include "base/check.hpp"
 #include "parley/v1/conversation.pb.h"
@@ -24,6 +26,7 @@ constexpr uint32_t k_messages = v1::Conversation::kMessagesFieldNumber;
 
 constexpr int64_t k_micros_per_second = 1'000'000;
 constexpr size_t k_history_digits = 16;
+constexpr size_t k_sequence_digits = 20;
 
 constexpr size_t varint_size(uint64_t value) {
   size_t size = 1;
@@ -88,37 +91,46 @@ bool has_field(std::string_view body, uint32_t wanted) {
   return false;
 }
 
-char* put_derived_id(const Id128& history, Sequence sequence, char* at) {
-  static constexpr char k_hex[] = "0123456789abcdef";
-  *at++ = 'm';
-  *at++ = '-';
-  for (size_t i = 0; i < k_history_digits / 2; ++i) {
-    *at++ = k_hex[history.bytes[i] >> 4];
-    *at++ = k_hex[history.bytes[i] & 0xF];
-  }
-  *at++ = '-';
-  std::array<char, 20> digits;
-  char* first = digits.end();
-  uint64_t value = sequence.value;
-  do {
-    *--first = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  std::memcpy(at, first, static_cast<size_t>(digits.end() - first));
-  return at + (digits.end() - first);
+char* put_bytes(std::string_view bytes, char* at) {
+  std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
 }
+
+/// What the derived ids of one history's messages begin with.
+class IdStem {
+ public:
+  explicit IdStem(const Id128& history) {
+    static constexpr char k_hex[] = "0123456789abcdef";
+    char* at = text_.data();
+    *at++ = 'm';
+    *at++ = '-';
+    for (size_t i = 0; i < k_history_digits / 2; ++i) {
+      *at++ = k_hex[history.bytes[i] >> 4];
+      *at++ = k_hex[history.bytes[i] & 0xF];
+    }
+    *at = '-';
+  }
+
+  char* put_id(Sequence sequence, char* at) const {
+    at = put_bytes({text_.data(), text_.size()}, at);
+    return std::to_chars(at, at + k_sequence_digits, sequence.value).ptr;
+  }
+
+ private:
+  std::array<char, 2 + k_history_digits + 1> text_;
+};
 
 /// What follows a stored body to make it the whole message: the fields that the server assigns,
 /// encoded.
 class WireTail {
  public:
-  WireTail(const Message& message, const Id128& history) : body_(*message.body) {
+  WireTail(const Message& message, const IdStem& stem) : body_(*message.body) {
     char* at = put_varint_field(k_sequence, message.sequence.value, bytes_.data());
     if (!has_field(body_, k_message_id)) {
       at = put_tag(k_message_id, k_bytes, at);
       char* const length = at++;
       char* const id = at;
-      at = put_derived_id(history, message.sequence, at);
+      at = stem.put_id(message.sequence, at);
       *length = static_cast<char>(at - id);
     }
     at = put_time(message.create_time, at);
@@ -127,15 +139,12 @@ class WireTail {
   }
 
   [[nodiscard]] size_t message_size() const { return body_.size() + size_; }
-  void append_message(std::string& out) const {
-    out.append(body_);
-    out.append(bytes_.data(), size_);
+  char* put_message(char* at) const {
+    return put_bytes({bytes_.data(), size_}, put_bytes(body_, at));
   }
-  /// As a field; `field_size` is what it takes.
-  void append_field(uint32_t field, std::string& out) const {
-    append_varint(field << 3 | k_bytes, out);
-    append_varint(message_size(), out);
-    append_message(out);
+  /// As a field of `field_size` bytes.
+  char* put_field(uint32_t field, char* at) const {
+    return put_message(put_varint(message_size(), put_tag(field, k_bytes, at)));
   }
   [[nodiscard]] size_t field_size(uint32_t field) const {
     return varint_size(field << 3 | k_bytes) + varint_size(message_size()) + message_size();
@@ -164,19 +173,38 @@ class WireTail {
   size_t size_ = 0;
 };
 
-std::vector<WireTail> tails_of(const State& state, const MessageRefs& messages) {
-  std::vector<WireTail> tails;
-  tails.reserve(messages.size());
-  for (const Message* message : messages) {
-    tails.emplace_back(*message, history_of(state, message->sequence));
+/// Messages of a conversation on their way into an answer, each as a field of the same number.
+class WireMessages {
+ public:
+  WireMessages(const State& state, const MessageRefs& messages, uint32_t field) : field_(field) {
+    tails_.reserve(messages.size());
+    const Id128* history = nullptr;
+    std::optional<IdStem> stem;
+    for (const Message* message : messages) {
+      const Id128& its = history_of(state, message->sequence);
+      if (history != &its) stem.emplace(*(history = &its));
+      tails_.emplace_back(*message, *stem);
+      size_ += tails_.back().field_size(field_);
+    }
   }
-  return tails;
-}
 
-size_t fields_size(const std::vector<WireTail>& tails, uint32_t field) {
-  size_t size = 0;
-  for (const WireTail& tail : tails) size += tail.field_size(field);
-  return size;
+  [[nodiscard]] size_t size() const { return size_; }
+  char* put(char* at) const {
+    for (const WireTail& tail : tails_) at = tail.put_field(field_, at);
+    return at;
+  }
+
+ private:
+  const uint32_t field_;
+  std::vector<WireTail> tails_;
+  size_t size_ = 0;
+};
+
+/// Room for `size` more bytes, to be written where the result points.
+char* grow(std::string& out, size_t size) {
+  const size_t begin = out.size();
+  out.resize(begin + size);
+  return out.data() + begin;
 }
 
 }  // namespace
@@ -189,20 +217,20 @@ const Id128& history_of(const State& state, Sequence sequence) {
 }
 
 std::string derived_message_id(const Id128& history, Sequence sequence) {
-  std::array<char, 48> bytes;
-  return {bytes.data(), put_derived_id(history, sequence, bytes.data())};
+  std::array<char, 2 + k_history_digits + 1 + k_sequence_digits> bytes;
+  return {bytes.data(), IdStem(history).put_id(sequence, bytes.data())};
 }
 
 void append_wire_message(const Message& message, const Id128& history, std::string& out) {
-  WireTail(message, history).append_message(out);
+  const WireTail tail(message, IdStem(history));
+  tail.put_message(grow(out, tail.message_size()));
 }
 
 void append_wire_message_field(uint32_t field_number, const Message& message, const Id128& history,
                                std::string& out) {
-  WireTail(message, history).append_field(field_number, out);
+  const WireTail tail(message, IdStem(history));
+  tail.put_field(field_number, grow(out, tail.field_size(field_number)));
 }
-
-size_t wire_message_bytes_max(const Message& message) { return message.body->size() + 96 + 16; }
 
 void append_varint(uint64_t value, std::string& out) {
   std::array<char, 10> bytes;
@@ -225,13 +253,14 @@ void append_wire_conversation(uint32_t field_number, const State& state, const s
                               const MessageRefs& messages, std::string& out) {
   v1::Conversation conversation;
   fill_conversation(state, thread, conversation);
-  const std::vector<WireTail> tails = tails_of(state, messages);
-  const size_t size = conversation.ByteSizeLong() + fields_size(tails, k_messages);
-  out.reserve(out.size() + size + 16);
-  append_varint(field_number << 3 | k_bytes, out);
-  append_varint(size, out);
-  PARLEY_CHECK(conversation.AppendToString(&out));
-  for (const WireTail& tail : tails) tail.append_field(k_messages, out);
+  const WireMessages wire(state, messages, k_messages);
+  const size_t head = conversation.ByteSizeLong();
+  const uint32_t tag = field_number << 3 | k_bytes;
+  const size_t size = head + wire.size();
+  char* at = grow(out, varint_size(tag) + varint_size(size) + size);
+  at = put_varint(size, put_varint(tag, at));
+  conversation.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(at));
+  wire.put(at + head);
 }
 
 std::string wire_get_conversation_response(const State& state, const std::string& thread,
@@ -244,11 +273,10 @@ std::string wire_get_conversation_response(const State& state, const std::string
 
 std::string wire_list_messages_response(const State& state, const MessageRefs& messages,
                                         std::string_view next_page_token) {
-  constexpr uint32_t k_page = v1::ListMessagesResponse::kMessagesFieldNumber;
-  const std::vector<WireTail> tails = tails_of(state, messages);
+  const WireMessages wire(state, messages, v1::ListMessagesResponse::kMessagesFieldNumber);
   std::string out;
-  out.reserve(fields_size(tails, k_page) + next_page_token.size() + 32);
-  for (const WireTail& tail : tails) tail.append_field(k_page, out);
+  out.reserve(wire.size() + next_page_token.size() + 32);
+  wire.put(grow(out, wire.size()));
   if (!next_page_token.empty()) {
     append_length_delimited(v1::ListMessagesResponse::kNextPageTokenFieldNumber, next_page_token,
                             out);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -19,10 +20,11 @@ using MessageRefs = std::vector<const Message*>;
 /// The last `count` of a range of messages (a vector, a deque).
 template <class Range>
 MessageRefs last_of(const Range& messages, size_t count) {
-  const size_t size = messages.size();
+  const size_t taken = count < messages.size() ? count : messages.size();
   MessageRefs refs;
-  refs.reserve(count < size ? count : size);
-  for (size_t i = count < size ? size - count : 0; i < size; ++i) refs.push_back(&messages[i]);
+  refs.reserve(taken);
+  auto next = messages.end() - static_cast<ptrdiff_t>(taken);
+  for (size_t i = 0; i < taken; ++i, ++next) refs.push_back(&*next);
   return refs;
 }
 template <class Range>
@@ -41,8 +43,11 @@ void append_wire_message(const Message& message, const Id128& history, std::stri
 /// Appends it as a field of whatever is being written.
 void append_wire_message_field(uint32_t field_number, const Message& message, const Id128& history,
                                std::string& out);
-/// An upper bound of what append_wire_message_field appends.
-size_t wire_message_bytes_max(const Message& message);
+/// An upper bound of what append_wire_message_field appends beside the body.
+inline constexpr size_t k_wire_overhead_bytes_max = 96 + 16;
+inline size_t wire_message_bytes_max(const Message& message) {
+  return message.body->size() + k_wire_overhead_bytes_max;
+}
 
 void append_varint(uint64_t value, std::string& out);
 void append_length_delimited(uint32_t field_number, std::string_view bytes, std::string& out);
