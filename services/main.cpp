@@ -6,6 +6,10 @@
 #include <string>
 #include <thread>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include "absl/synchronization/mutex.h"
 
 #include "base/log.hpp"
@@ -73,6 +77,10 @@ int main(int argc, char** argv) {
   }).detach();
   (*server)->drain_and_stop();
   spdlog::info("stopped");
+#ifdef __SANITIZE_ADDRESS__
+  // Why here: the sanitizer itself looks for leaks in exit() only.
+  if (__lsan_do_recoverable_leak_check() != 0) std::_Exit(EXIT_FAILURE);
+#endif
   // Why not the destructors of static objects: CAF's and gRPC's threads may still be on their way
   // out.
   std::_Exit(EXIT_SUCCESS);
