@@ -71,6 +71,12 @@ std::vector<std::string> environment(const ServerOptions& options) {
   _exit(127);
 }
 
+/// Whether one of the sanitizers has said something in what a server wrote.
+bool holds_a_finding(const std::string& output) {
+  return output.find("Sanitizer") != std::string::npos ||
+         output.find("runtime error:") != std::string::npos;
+}
+
 /// The only child of a process, 0 if it has none.
 pid_t child_of(pid_t parent) {
   const std::string id = std::to_string(parent);
@@ -168,6 +174,8 @@ std::optional<Ending> ServerProcess::wait(std::chrono::milliseconds patience) {
       ending_.emplace();
       if (WIFEXITED(status)) ending_->exit_code = WEXITSTATUS(status);
       if (WIFSIGNALED(status)) ending_->signal = WTERMSIG(status);
+      // Why here: many tests kill their server, or expect that it ends by itself.
+      if (const std::string said = output(); holds_a_finding(said)) ADD_FAILURE() << said;
     } else if (Clock::now() >= give_up) {
       return std::nullopt;
     } else {
