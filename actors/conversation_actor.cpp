@@ -34,6 +34,7 @@ caf::behavior ConversationShell::start(Environment& environment, ActivationKeepe
       [this](LoadMessage) { load(); },
       [this](CallMessage message) { handle(message.call); },
       [this](WrittenMessage message) {
+        write_under_way_ = false;
         feed(Written{message.outcome, environment_->clock.steady()});
         retire_if_quiet();
       },
@@ -89,6 +90,7 @@ void ConversationShell::feed(Input input) {
 void ConversationShell::perform(Append& append) {
   written_to_ = caf::actor_cast<caf::strong_actor_ptr>(self_);
   resumer_ = resumer_here() != nullptr ? resumer_here() : &environment_->resumer;
+  write_under_way_ = true;
   environment_->journal.commit(
       {address_.key, address_.hash, address_.shard, append.epoch, std::move(append.batch)}, this);
 }
@@ -126,10 +128,12 @@ void ConversationShell::follow(Call* call, const Follow& wish) {
   if (engine_->abandoned()) {
     return call->fail(absl::UnavailableError("the conversation is being reloaded; watch again"));
   }
-  if (durable == Version{0} && !wish.wait_for_create) {
+  // Why: a watcher that read storage may know of the batch under way before this actor is told.
+  const Version shown = engine_->shown();
+  if (shown == Version{0} && !wish.wait_for_create) {
     return call->answer(Refusal{Reason::conversation_not_found, {}, {}}, false);
   }
-  if (durable < wish.after) {
+  if (shown < wish.after) {
     return call->answer(Refusal{Reason::version_in_future, durable, {}}, false);
   }
   if (!watchers_.contains(wish.watcher)) {
@@ -139,7 +143,7 @@ void ConversationShell::follow(Call* call, const Follow& wish) {
     watchers_.insert(wish.watcher);
     vitals_->pinned = true;
   }
-  if (wish.after == durable) {
+  if (wish.after >= durable) {
     waiting_watchers_.push_back(call);
   } else if (remembers(wish.after)) {
     std::vector<std::shared_ptr<const EventList>> missed;
@@ -162,7 +166,13 @@ void ConversationShell::tell_watchers(const std::shared_ptr<const EventList>& ev
   if (late_events_.size() > k_late_lists) late_events_.pop_front();
   // A deletion starts the versions anew: what came before belongs to another conversation.
   if (engine_->durable() == Version{0}) late_events_.clear();
-  for (Call* call : std::exchange(waiting_watchers_, {})) call->events({events});
+  for (Call* call : std::exchange(waiting_watchers_, {})) {
+    if (std::get<Follow>(call->what).after < events->back().version) {
+      call->events({events});
+    } else {
+      waiting_watchers_.push_back(call);
+    }
+  }
 }
 
 void ConversationShell::unfollow(uint64_t watcher) {
@@ -196,7 +206,9 @@ void ConversationShell::retire() {
 }
 
 void ConversationShell::retire_if_quiet() {
-  if (!retiring_ || (engine_ && !engine_->quiescent())) return;
+  // Why not the engine alone: one that was deposed waits for nothing, but the journal still has
+  // this actor's address, and what it writes must come before the next activation loads (I12).
+  if (!retiring_ || write_under_way_ || (engine_ && !engine_->quiescent())) return;
   retiring_ = false;
   if (engine_ && !engine_->abandoned()) {
     if (engine_->events_since_snapshot() > 0) {

@@ -100,7 +100,10 @@ class ConversationShell : private CommitWaiter {
   /// Durable events of late, for watchers that are only a little behind; kept while there are any.
   std::deque<std::shared_ptr<const EventList>> late_events_;
 
-  /// Set while a batch is under way: keeps the actor alive for `on_written`, and says where to go.
+  /// From a batch's hand-over until this actor hears what became of it.
+  bool write_under_way_ = false;
+  /// Set while the journal has a batch: keeps the actor alive for `on_written`, and says where to
+  /// go. Not the actor's to look at until then.
   caf::strong_actor_ptr written_to_;
   Resumer* resumer_ = nullptr;
 };

@@ -1,5 +1,6 @@
 #include "actors/registry.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <caf/send.hpp>
@@ -14,6 +15,22 @@ namespace {
 /// Activations ended to make room for one that begins.
 constexpr int k_ended_at_once = 8;
 
+/// The waiting question of this watcher, taken out; null if there is none.
+Call* take_question(std::deque<Call*>& waiting, uint64_t watcher) {
+  const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const Call* call) {
+    const auto* wish = std::get_if<Follow>(&call->what);
+    return wish != nullptr && wish->watcher == watcher;
+  });
+  if (found == waiting.end()) return nullptr;
+  Call* taken = *found;
+  waiting.erase(found);
+  return taken;
+}
+
+void refuse(Call* call) {
+  call->fail(absl::UnavailableError("the server is stopping; call another node or retry"));
+}
+
 }  // namespace
 
 Registry::Registry(caf::actor_system& system, Environment& environment, RegistryOptions options)
@@ -22,32 +39,41 @@ Registry::Registry(caf::actor_system& system, Environment& environment, Registry
 Registry::~Registry() { PARLEY_CHECK(all_retired()); }
 
 void Registry::dispatch(Call* call) {
-  if (closed_.load(std::memory_order_relaxed)) {
-    return call->fail(absl::UnavailableError("the server is stopping; call another node or retry"));
-  }
   InlineUnit& unit = InlineUnit::here(system_);
   Stripe& stripe = stripe_of(call->to);
+  bool refused = false;
   {
     absl::MutexLock lock(&stripe.mutex);
-    const auto found = stripe.entries.find(call->to.key);
-    Entry& entry = found != stripe.entries.end() ? *found->second : activate(stripe, call->to);
-    if (entry.ending) {
-      entry.waiting.push_back(call);
-      return;
-    }
-    entry.last_used = environment_.clock.steady();
-    stripe.recently_used.splice(stripe.recently_used.begin(), stripe.recently_used, entry.place);
-    // Why under the lock: nothing may slip into the mailbox behind the message that ends the actor
-    // (I12).
-    unit.enqueue(entry.actor, CallMessage{call});
+    refused = !admit(stripe, call, unit);
   }
+  if (refused) return refuse(call);
   unit.run();
+}
+
+bool Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
+  // Why under the lock: once `retire_all` has been through this stripe, nothing may begin in it.
+  if (closed_.load(std::memory_order_relaxed)) return false;
+  const auto found = stripe.entries.find(call->to.key);
+  Entry& entry = found != stripe.entries.end() ? *found->second : activate(stripe, call->to);
+  if (entry.ending) {
+    entry.waiting.push_back(call);
+    return true;
+  }
+  entry.last_used = environment_.clock.steady();
+  stripe.recently_used.splice(stripe.recently_used.begin(), stripe.recently_used, entry.place);
+  // Nor may anything slip into the mailbox behind the message that ends the actor (I12).
+  unit.enqueue(entry.actor, CallMessage{call});
+  return true;
 }
 
 void Registry::wake(const Address& address) {
   Stripe& stripe = stripe_of(address);
-  absl::MutexLock lock(&stripe.mutex);
-  if (!stripe.entries.contains(address.key)) activate(stripe, address);
+  {
+    absl::MutexLock lock(&stripe.mutex);
+    if (!closed_ && !stripe.entries.contains(address.key)) activate(stripe, address);
+  }
+  // What had to make room for it is to end now, not when this thread next has a call.
+  InlineUnit::here(system_).run();
 }
 
 Registry::Entry& Registry::activate(Stripe& stripe, const Address& address) {
@@ -101,6 +127,7 @@ void Registry::abandoned(const Address& address) {
 }
 
 void Registry::retired(const Address& address) {
+  InlineUnit& unit = InlineUnit::here(system_);
   std::unique_ptr<Entry> gone;
   Stripe& stripe = stripe_of(address);
   {
@@ -110,8 +137,12 @@ void Registry::retired(const Address& address) {
     gone = std::move(found->second);
     stripe.entries.erase(found);
     --live_;
+    // Why under the same lock: whoever looks for a waiting call finds it, here or there.
+    auto& waiting = gone->waiting;
+    while (!waiting.empty() && admit(stripe, waiting.front(), unit)) waiting.pop_front();
   }
-  for (Call* call : gone->waiting) dispatch(call);
+  for (Call* call : gone->waiting) refuse(call);
+  unit.run();
 }
 
 void Registry::sweep() {
@@ -145,13 +176,22 @@ void Registry::retire_all() {
 
 void Registry::unfollow(const Address& address, uint64_t watcher) {
   InlineUnit& unit = InlineUnit::here(system_);
+  Call* held = nullptr;
   Stripe& stripe = stripe_of(address);
   {
     absl::MutexLock lock(&stripe.mutex);
     const auto found = stripe.entries.find(address.key);
-    if (found == stripe.entries.end() || found->second->ending) return;
-    unit.enqueue(found->second->actor, UnfollowMessage{watcher});
+    if (found == stripe.entries.end()) return;
+    Entry& entry = *found->second;
+    if (entry.ending) {
+      // Why: its question may wait here for the next activation, which would never hear that it has
+      // gone and keep it for ever.
+      held = take_question(entry.waiting, watcher);
+    } else {
+      unit.enqueue(entry.actor, UnfollowMessage{watcher});
+    }
   }
+  if (held != nullptr) held->fail(absl::CancelledError("the watcher has gone"));
   unit.run();
 }
 

@@ -15,6 +15,8 @@
 
 namespace parley {
 
+class InlineUnit;
+
 struct RegistryOptions {
   int64_t bytes_max = 128LL << 20;        ///< estimated memory of live conversations
   int64_t idle_micros_max = 300'000'000;  ///< after which one is put away
@@ -85,6 +87,9 @@ class Registry final : public ActivationKeeper {
   [[nodiscard]] const Stripe& stripe_of(const Address& address) const {
     return stripes_[address.hash % k_stripes];
   }
+  /// Puts a call where it will be answered; false where nothing may begin any more.
+  bool admit(Stripe& stripe, Call* call, InlineUnit& unit)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   Entry& activate(Stripe& stripe, const Address& address)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   void end(Stripe& stripe, Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);

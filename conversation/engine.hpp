@@ -144,6 +144,10 @@ class Engine {
   [[nodiscard]] const State& tentative() const { return tentative_; }
   [[nodiscard]] const RecentMessages& recent() const { return recent_; }
   [[nodiscard]] Version durable() const { return durable_; }
+  /// What storage may show by now: the batch under way, before the engine hears that it is durable.
+  [[nodiscard]] Version shown() const {
+    return in_flight_ && !in_flight_->gone ? in_flight_->after : durable_;
+  }
   /// Nothing is under way and nobody waits: the activation may end without anybody noticing.
   [[nodiscard]] bool quiescent() const { return !in_flight_ && queue_.empty() && held_.empty(); }
   [[nodiscard]] bool abandoned() const { return abandoned_.has_value(); }

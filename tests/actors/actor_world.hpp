@@ -45,9 +45,12 @@ class CountingIds final : public IdSource {
 class ScheduledResumer final : public Resumer {
  public:
   void written(caf::strong_actor_ptr actor, WriteOutcome outcome) override {
-    caf::anon_send(caf::actor_cast<caf::actor>(actor), WrittenMessage{outcome});
+    last = caf::actor_cast<caf::actor>(actor);
+    caf::anon_send(last, WrittenMessage{outcome});
   }
   void flush() override {}
+
+  caf::actor last;  ///< whose write came back last
 };
 
 /// What a call was answered with.
@@ -110,6 +113,7 @@ class ActorWorld {
     registry_ = std::make_unique<Registry>(*system_, environment, options);
   }
   ~ActorWorld() {
+    resumer.last = nullptr;
     journal.let_all_pass();
     while (journal.waiting() > 0) journal.finish_next();
     registry_->retire_all();

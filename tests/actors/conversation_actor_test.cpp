@@ -139,6 +139,41 @@ TEST(ConversationActor, WaitsForCreationWhereTheWatcherWantsTo) {
   EXPECT_EQ(watched->events, (std::vector<Version>{Version{1}, Version{2}}));
 }
 
+TEST(ConversationActor, AWatcherThatReadStorageMayBeAheadOfWhatTheActorHeard) {
+  ActorWorld world;
+  world.append("a", "1");
+  const auto watched = world.ask("a", Follow{Version{2}, 7});
+  EXPECT_FALSE(watched->any()) << "storage may show version 2 already";
+  world.journal.finish_next();
+  world.run();
+  EXPECT_FALSE(watched->any()) << "nothing new in it";
+  world.append("a", "2");
+  world.journal.finish_next();
+  world.run();
+  EXPECT_EQ(watched->events, std::vector<Version>{Version{3}});
+  EXPECT_EQ(world.ask("a", Follow{Version{4}, 8})->refused(), Reason::version_in_future);
+}
+
+TEST(ConversationActor, OutlivesItsWriteWhenItIsDeposed) {
+  ActorWorld world;
+  world.append("a", "1");
+  world.journal.finish_next();
+  world.run();
+  const auto under_way = world.append("a", "2");
+  ASSERT_EQ(world.journal.waiting(), 1U);
+  caf::anon_send(world.resumer.last, OwnershipMessage{{Epoch{9}}});
+  world.run();
+  EXPECT_EQ(std::get<Failure>(*under_way->outcome), Failure::unknown);
+  const auto next = world.append("a", "3");
+  EXPECT_EQ(world.journal.releases, 0) << "the next one may not load what is being written";
+  EXPECT_EQ(world.journal.loads, 1);
+  world.journal.let_all_pass();
+  world.journal.finish_next();
+  world.run();
+  EXPECT_EQ(next->receipt().first, Sequence{3}) << "it was written after all";
+  EXPECT_EQ(world.journal.loads, 2);
+}
+
 TEST(ConversationActor, BoundsItsWatchers) {
   ActorWorld world;
   world.limits.watchers_per_conversation = 2;

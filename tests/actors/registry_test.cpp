@@ -75,6 +75,37 @@ TEST(Registry, MakesRoomForTheNextWhenTheBudgetIsReached) {
   }
 }
 
+TEST(Registry, MakesRoomAtOnceForOneThatIsWoken) {
+  ActorWorld world({.bytes_max = 1, .idle_micros_max = 1'000'000});
+  world.journal.let_all_pass();
+  world.append("a", "x");
+  // Room is made among those that share a lock.
+  for (int i = 0; world.registry().is_live(world.address("a")); ++i) {
+    ASSERT_LT(i, 10'000);
+    world.registry().wake(world.address("t" + std::to_string(i)));
+  }
+  EXPECT_EQ(world.journal.releases, 1) << "ended by the call that needed the room";
+}
+
+TEST(Registry, LetsGoOfAWatcherThatWaitsForTheNextActivation) {
+  ActorWorld world({.bytes_max = 1 << 20, .idle_micros_max = 1'000'000});
+  world.append("a", "x");
+  world.clock.steady_now.micros += 5'000'000;
+  world.registry().sweep();
+  const auto watched = world.ask("a", Follow{Version{2}, 7});
+  const auto other = world.ask("a", Follow{Version{2}, 8});
+  EXPECT_FALSE(watched->any()) << "the write under way holds the activation that ends";
+  world.registry().unfollow(world.address("a"), 7);
+  ASSERT_TRUE(watched->failure);
+  EXPECT_EQ(watched->failure->code(), absl::StatusCode::kCancelled);
+  EXPECT_FALSE(other->any());
+  world.journal.let_all_pass();
+  world.journal.finish_next();
+  world.run();
+  world.append("a", "y");
+  EXPECT_EQ(other->events, std::vector<Version>{Version{3}});
+}
+
 TEST(Registry, RefusesCallsOnceItIsClosed) {
   ActorWorld world;
   world.journal.let_all_pass();
