@@ -57,6 +57,13 @@ class HealthWatch final : public std::enable_shared_from_this<HealthWatch> {
                             finish_step_.begin(shared_from_this()));
     }
     service_.add(shared_from_this());
+    bool gone = false;
+    {
+      // Its end may have come before it was in the list.
+      absl::MutexLock lock(&mutex_);
+      gone = left_;
+    }
+    if (gone) return service_.remove(this);
     look();
   }
   void on_written(bool) {

@@ -201,6 +201,19 @@ TEST_F(ApiAdmin, CanBeExploredByReflection) {
 TEST_F(ApiAdmin, AnswersHealth) {
   EXPECT_EQ(client().health(""), "SERVING");
   EXPECT_EQ(client().health("parley.v1.ConversationService"), "SERVING");
+  EXPECT_THAT(client().health("parley.v1.Nothing"), HasSubstr("no such service"));
+}
+
+TEST_F(ApiAdmin, LetsHealthBeWatched) {
+  std::string status;
+  const auto known = client().watch_health("parley.v1.AdminService");
+  ASSERT_TRUE(known->read(status)) << known->finish();
+  EXPECT_EQ(status, "SERVING");
+  const auto unknown = client().watch_health("parley.v1.Nothing");
+  ASSERT_TRUE(unknown->read(status)) << unknown->finish();
+  EXPECT_EQ(status, "SERVICE_UNKNOWN");
+  unknown->cancel();
+  EXPECT_EQ(unknown->finish().code, Code::cancelled);
 }
 
 TEST_F(ApiAdmin, AnswersUnknownMethods) {

@@ -195,7 +195,13 @@ TEST(Drain, TellsHealthEndsWatchesAndGoesOnWithoutAGap) {
   auto stream = client->stream(watch("c"), {.timeout = std::chrono::seconds(30)});
   Event event;
   ASSERT_TRUE(next_event(*stream, event));
+  const auto health_stream = client->watch_health("");
+  std::string watched;
+  ASSERT_TRUE(health_stream->read(watched));
+  EXPECT_EQ(watched, "SERVING");
   server->send(SIGTERM);
+  ASSERT_TRUE(health_stream->read(watched)) << health_stream->finish();
+  EXPECT_EQ(watched, "NOT_SERVING");
   // During the delay calls are still served, while health says otherwise already.
   std::string health;
   for (int i = 0; i < 500 && health != "NOT_SERVING"; ++i) {

@@ -258,6 +258,34 @@ std::string Client::health(const std::string& service) {
   return grpc::health::v1::HealthCheckResponse::ServingStatus_Name(response.status());
 }
 
+namespace {
+
+class HealthStream final : public Stream<std::string> {
+ public:
+  ReaderStream<grpc::health::v1::HealthCheckResponse>& inner() { return inner_; }
+  bool read(std::string& status) override {
+    grpc::health::v1::HealthCheckResponse response;
+    if (!inner_.read(response)) return false;
+    status = grpc::health::v1::HealthCheckResponse::ServingStatus_Name(response.status());
+    return true;
+  }
+  CallStatus finish() override { return inner_.finish(); }
+  void cancel() override { inner_.cancel(); }
+
+ private:
+  ReaderStream<grpc::health::v1::HealthCheckResponse> inner_{CallOptions{}};
+};
+
+}  // namespace
+
+std::unique_ptr<Stream<std::string>> Client::watch_health(const std::string& service) {
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  auto made = std::make_unique<HealthStream>();
+  made->inner().begin(parts_->health->Watch(&made->inner().context(), request));
+  return made;
+}
+
 void Client::call_and_cancel(const pb::AppendMessagesRequest& request) {
   grpc::ClientContext context;
   prepare(context, {});

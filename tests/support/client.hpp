@@ -129,6 +129,8 @@ class Client {
                         std::string* response, const CallOptions& options = {});
   /// grpc.health.v1.Health/Check of a service; "" for the process. "SERVING", "NOT_SERVING", ...
   std::string health(const std::string& service);
+  /// Health/Watch: the status now, and each that follows.
+  std::unique_ptr<Stream<std::string>> watch_health(const std::string& service);
   /// Starts an append and cancels it at once.
   void call_and_cancel(const pb::AppendMessagesRequest& request);
   /// Connects now; false where that fails.
