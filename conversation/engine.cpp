@@ -92,7 +92,7 @@ void Engine::on(Written&& written, std::vector<Output>& out) {
   if (abandoned_) return;
   switch (written.outcome) {
     case WriteOutcome::committed: {
-      const Batch batch = *std::exchange(in_flight_, std::nullopt);
+      const InFlight batch = *std::exchange(in_flight_, std::nullopt);
       durable_ = batch.after;
       ++durable_number_;
       out.emplace_back(Publish{batch.events});
@@ -133,7 +133,7 @@ void Engine::accept(Accept&& accepted, const Submit& submit, std::vector<Output>
 
 /// The tentative state runs ahead of storage; the gate hides it.
 void Engine::apply(const Event& event) {
-  tentative_ = evolve(std::move(tentative_), event);
+  evolve_in_place(tentative_, event);
   if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
     Sequence sequence = appended->first;
     for (const auto& message : appended->messages) {
@@ -175,7 +175,7 @@ void Engine::send_next(std::vector<Output>& out) {
   attach_snapshot(batch, open);
   indexed_ = batch.index_after;
   batch.events = std::make_shared<const EventList>(std::move(open.events));
-  in_flight_ = batch;
+  in_flight_ = {batch.after, batch.events, batch.gone};
   out.emplace_back(Append{ownership_.epoch, std::move(batch)});
 }
 

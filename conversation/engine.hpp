@@ -164,6 +164,12 @@ class Engine {
     bool replayed;
     bool proven_by_write;  ///< its own batch being accepted proves ownership
   };
+  /// What must be known of a batch until its outcome is.
+  struct InFlight {
+    Version after;
+    std::shared_ptr<const EventList> events;
+    bool gone;
+  };
   /// Events decided but not yet handed over. Sealed when nothing may be added to it.
   struct Open {
     uint64_t number;
@@ -199,7 +205,7 @@ class Engine {
   uint64_t last_number_ = 0;     ///< of the newest batch, open or sent
   uint64_t durable_number_ = 0;  ///< of the newest batch that is durable
   std::deque<Open> queue_;
-  std::optional<Batch> in_flight_;
+  std::optional<InFlight> in_flight_;
   std::deque<Held> held_;
   std::optional<IndexRow> indexed_;
   uint64_t events_since_snapshot_ = 0;

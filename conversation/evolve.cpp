@@ -120,6 +120,11 @@ void remember(State& state, const Event& event) {
 }  // namespace
 
 State evolve(State state, const Event& event) {
+  evolve_in_place(state, event);
+  return state;
+}
+
+void evolve_in_place(State& state, const Event& event) {
   std::visit([&](const auto& body) { on(state, body, event); }, event.body);
   // A deletion leaves version 0: the next conversation of that name starts at 1.
   if (state.exists) {
@@ -127,7 +132,6 @@ State evolve(State state, const Event& event) {
     state.last_activity = std::max(state.last_activity, event.time);
   }
   remember(state, event);
-  return state;
 }
 
 std::vector<HistoryDrop> drops_on_release(const State& state, const Id128& child_history) {

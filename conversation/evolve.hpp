@@ -8,6 +8,8 @@ namespace parley {
 /// The state after an event. Total and without judgement: used for live events and for replay
 /// alike, so that both give the same state (I11). Needs no message bodies.
 State evolve(State state, const Event& event);
+/// The same where the state lies: an append touches a few of its many fields.
+void evolve_in_place(State& state, const Event& event);
 
 /// Live replay keeps versions continuous: on a conversation that does not exist (what is left of a
 /// deleted one) an event leaves the version at 0, and storage keeps the state itself instead of it.

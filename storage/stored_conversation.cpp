@@ -97,7 +97,7 @@ class Fold {
         return done_ ? absl::OkStatus() : gap(event.version);
       }
       if (event.version != state_.version.next()) return gap(event.version);
-      state_ = evolve(std::move(state_), event);
+      evolve_in_place(state_, event);
       if (state_.version != event.version) return damaged_conversation(key_, "an event ends it");
     }
     return absl::OkStatus();

@@ -130,7 +130,7 @@ void Verification::take_events(Version last, std::string_view value, Subject& su
       return wrong(subject, absl::StrCat("version ", event.version.value, " follows on ",
                                          subject.state.version.value));
     }
-    subject.state = evolve(std::move(subject.state), event);
+    evolve_in_place(subject.state, event);
     if (subject.state.version != event.version) return wrong(subject, "an event ends it");
     if (subject.snapshot && subject.snapshot->version == event.version &&
         *subject.snapshot != subject.state) {
