@@ -62,11 +62,21 @@ void BenchServer::settle(double seconds) const {
   fail("parleyd's background work did not end; give runs more time between them");
 }
 
-bool BenchServer::applied_all() const {
+bool BenchServer::applied_all() const { return counter("storage.waiting_bytes") == 0; }
+
+void BenchServer::rest() const {
+  while (counter("storage.rests") == 0) {
+    stop_if_interrupted();
+    std::this_thread::sleep_for(k_quiet);
+  }
+  settle();
+}
+
+int64_t BenchServer::counter(const std::string& name) const {
   const auto response = info();
-  const auto waiting = response.counters().find("storage.waiting_bytes");
-  if (waiting == response.counters().end()) fail("GetServerInfo has no storage.waiting_bytes");
-  return waiting->second == 0;
+  const auto found = response.counters().find(name);
+  if (found == response.counters().end()) fail("GetServerInfo has no " + name);
+  return found->second;
 }
 
 void BenchServer::stop() {

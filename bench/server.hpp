@@ -29,11 +29,15 @@ class BenchServer {
   /// Waits until its background work is done: all applied to the store, then nearly no CPU for a
   /// while. Fails where that takes longer than `seconds`.
   void settle(double seconds = 60) const;
+  /// Waits until the store has merged its files, which it does when nothing changes.
+  void rest() const;
   void kill() { process_->kill(); }
   void stop();
 
  private:
   [[nodiscard]] bool applied_all() const;
+  /// One of GetServerInfo's.
+  [[nodiscard]] int64_t counter(const std::string& name) const;
 
   std::unique_ptr<test::ServerProcess> process_;
 };

@@ -129,8 +129,8 @@ Section ask_storage(const Settings& settings) {
   add_row(table, "after an orderly stop", dir / "data", sum);
   server = std::make_unique<BenchServer>(settings, dir / "data");
   server->wait_until_serving();
-  server->settle();
-  add_row(table, "after a restart, at rest", dir / "data", sum);
+  server->rest();
+  add_row(table, "after a restart, files merged at rest", dir / "data", sum);
   server->stop();
   return {"storage", title,
           absl::StrCat("The real conversations: ", whole(static_cast<double>(sum.conversations)),

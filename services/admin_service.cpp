@@ -47,6 +47,7 @@ void fill_counters(const LocalStats& stats, google::protobuf::Map<std::string, i
   add("waiting_bytes", stats.waiting_bytes);
   add("flushes", stats.flushes);
   add("scrubs", stats.scrubs);
+  add("rests", stats.rests);
   add("snapshots", stats.snapshots_asked);
   add("damaged_reads", stats.damaged_reads);
 }

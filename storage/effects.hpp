@@ -26,7 +26,7 @@ struct PlacedMessage {
 struct Effects {
   Head after;
   std::vector<PlacedMessage> messages;
-  std::vector<HistoryDrop> drops;       ///< to be carried out after the messages were stored
+  std::vector<HistoryDrop> drops;       ///< concern these messages as well as those before
   bool pending_releases_moved = false;  ///< State::pending_releases may have changed
 };
 Effects effects_of(const Batch& batch, const Head& before);

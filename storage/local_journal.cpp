@@ -173,6 +173,7 @@ LocalStats LocalJournal::stats() const {
           .store_write_failures = applier.write_failures,
           .flushes = upkeep_->flushes(),
           .scrubs = upkeep_->scrubs(),
+          .rests = upkeep_->rests(),
           .snapshots_asked = snapshots_asked_.load(std::memory_order_relaxed),
           .damaged_reads = damage_->reads(),
           .active = heads_->size(),

@@ -38,6 +38,8 @@ struct LocalOptions {
   uint64_t log_segment_bytes = 64ULL << 20;
   /// Erased content begins to leave the files within this time.
   std::chrono::seconds scrub_every{10};
+  /// Without a change for so long, the store's files are merged.
+  std::chrono::milliseconds rest_after{10'000};
   /// Below this much free space nothing but deletions is committed.
   uint64_t disk_floor_bytes = 256ULL << 20;
   Limits limits;
@@ -73,6 +75,7 @@ struct LocalStats {
   uint64_t store_write_failures = 0;
   uint64_t flushes = 0;
   uint64_t scrubs = 0;
+  uint64_t rests = 0;  ///< times that the files were merged, or found so, in a quiet moment
   uint64_t snapshots_asked = 0;
   uint64_t damaged_reads = 0;
   uint64_t active = 0;  ///< conversations loaded

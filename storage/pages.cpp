@@ -31,14 +31,28 @@ bool PageFill::take(size_t bytes) {
 
 size_t rough_event_bytes(const Event& event) {
   constexpr size_t k_overhead = 64;
+  constexpr size_t k_dedup = 72;
+  constexpr size_t k_charge = 64;
+  constexpr size_t k_span = 40;
+  const auto labels_bytes = [](const std::map<std::string, std::string>& labels) {
+    size_t bytes = 0;
+    for (const auto& [key, value] : labels) bytes += key.size() + value.size() + 6;
+    return bytes;
+  };
+  size_t bytes = k_overhead + (event.dedup ? k_dedup : 0);
   if (const auto* created = std::get_if<ConversationCreated>(&event.body)) {
-    return k_overhead + created->metadata.size() + created->title.size() +
-           created->source_json.size();
+    bytes += created->metadata.size() + created->title.size() + created->source_json.size() +
+             labels_bytes(created->labels) + created->lineage.past.size() * k_span;
+  } else if (const auto* updated = std::get_if<ConversationUpdated>(&event.body)) {
+    bytes += updated->metadata.size() + updated->title.size() + labels_bytes(updated->labels);
+  } else if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
+    for (const AppendedMessage& message : appended->messages) {
+      bytes += 1;
+      if (!message.charge) continue;
+      bytes += k_charge + message.charge->model.size() + message.charge->provider.size();
+    }
   }
-  if (const auto* updated = std::get_if<ConversationUpdated>(&event.body)) {
-    return k_overhead + updated->metadata.size() + updated->title.size();
-  }
-  return k_overhead;
+  return bytes;
 }
 
 MessageRange recent_range(const State& state, Shard own) {

@@ -89,8 +89,8 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
   family_options.compression = rocksdb::kLZ4Compression;
   if (messages || family == Family::state) {
     family_options.bottommost_compression = rocksdb::kZSTD;
-    // Why without a dictionary: rows that hold several messages compress nearly as well without, and
-    // training one for each file took most of a compaction.
+    // Why without a dictionary: rows that hold several messages compress nearly as well without,
+    // and training one for each file took most of a compaction.
     family_options.bottommost_compression_opts.enabled = true;
     family_options.bottommost_compression_opts.level = 1;
   }

@@ -194,6 +194,22 @@ void Round::erase(const Commit& commit, Touched& touched, bool damaged) {
   schedule_scrub(Family::index, shard, keys::end_of(shard));
 }
 
+/// The first part of a stored row is written again, with what is to be written of the history. A
+/// drop before this one may have come to that already.
+void Round::keep_part(Touched& touched, const HistoryDrop& drop, std::vector<Message> row) {
+  const bool there =
+      std::any_of(touched.messages.begin(), touched.messages.end(), [&](const auto& placed) {
+        return placed.history == drop.history && placed.message.sequence == drop.keep;
+      });
+  if (there) return;
+  std::vector<PlacedMessage> kept;
+  for (Message& message : row) {
+    if (message.sequence <= drop.keep) kept.push_back({drop.history, std::move(message)});
+  }
+  touched.messages.insert(touched.messages.begin(), std::make_move_iterator(kept.begin()),
+                          std::make_move_iterator(kept.end()));
+}
+
 Status Round::drop(Touched& touched, const HistoryDrop& drop) {
   std::erase_if(touched.messages, [&](const PlacedMessage& placed) {
     return placed.history == drop.history && placed.message.sequence > drop.keep;
@@ -205,16 +221,9 @@ Status Round::drop(Touched& touched, const HistoryDrop& drop) {
   scan.seek(begin);
   if (!scan.valid() && absl::IsUnavailable(scan.status())) return scan.status();
   if (const auto key = scan.valid() ? keys::parse_message(scan.key()) : std::nullopt) {
-    const auto row = decode_messages(scan.value(), key->sequence);
+    auto row = decode_messages(scan.value(), key->sequence);
     // What cannot be read any more is not kept either.
-    if (row.ok() && row->front().sequence <= drop.keep) {
-      std::vector<const Message*> kept;
-      for (const Message& message : *row) {
-        if (message.sequence <= drop.keep) kept.push_back(&message);
-      }
-      put(Family::messages, keys::message(touched.shard, drop.history, drop.keep),
-          encode_messages(kept));
-    }
+    if (row.ok()) keep_part(touched, drop, *std::move(row));
   }
   remove_stored(Family::messages, begin, end);
   schedule_scrub(Family::messages, begin, end);
@@ -306,7 +315,7 @@ Status Round::finish_releases(const Touched& touched) {
       state = *commit->batch.snapshot;
       continue;
     }
-    for (const Event& event : *commit->batch.events) state = evolve(*std::move(state), event);
+    for (const Event& event : *commit->batch.events) evolve_in_place(*state, event);
   }
   const std::string key = keys::unfinished(touched.shard, touched.key);
   if (state->pending_releases.empty()) {

@@ -71,6 +71,7 @@ class Round {
   void store(const Commit& commit, Touched& touched, Effects& effects);
   void erase(const Commit& commit, Touched& touched, bool damaged);
   Status drop(Touched& touched, const HistoryDrop& drop);
+  static void keep_part(Touched& touched, const HistoryDrop& drop, std::vector<Message> row);
   Status finish();
   void write_events(const Touched& touched);
   void write_messages(const Touched& touched);

@@ -25,13 +25,15 @@ constexpr size_t k_ranges_max = 64;
 /// Left free by whatever the store does by itself.
 constexpr uint64_t k_room_bytes = 8U << 20;
 constexpr auto k_retry_after = std::chrono::seconds(1);
+constexpr uint64_t k_worth_merging_bytes = 1U << 20;
+constexpr uint64_t k_worth_merging_share = 4;
 
 }  // namespace
 
 Upkeep::Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskFloor& floor,
                UpkeepOptions options)
     : store_(store), applier_(applier), lane_(lane), floor_(floor), options_(options) {
-  flushed_at_ = purge_at_ = steady_clock::now();
+  changed_at_ = flushed_at_ = purge_at_ = steady_clock::now();
   scrub_wanted_ = true;  // one that was due when the process ended
 }
 
@@ -53,9 +55,12 @@ void Upkeep::stop() {
 void Upkeep::after_round(bool erased) {
   const bool full = store_.unflushed_bytes() >= options_.flush_bytes ||
                     lane_.stats().closed_segments > options_.closed_segments_max;
-  if (!full && !erased) return;
   {
     const std::lock_guard lock(mutex_);
+    changed_at_ = steady_clock::now();
+    rested_ = false;
+    if (!full && !erased) return;
+    rest_over_ = true;
     flush_wanted_ |= full;
     scrub_wanted_ |= erased;
   }
@@ -74,15 +79,21 @@ void Upkeep::run() {
     const bool old = now - flushed_at_ >= options_.flush_every;
     const bool flush_due = (flush_wanted_ || old) && now >= flush_not_before_;
     const bool scrub_due = scrub_wanted_ && now >= scrub_not_before_;
-    if (!flush_due && !scrub_due) {
-      wake_.wait_for(lock, k_tick, [&] { return stopping_ || (flush_wanted_ && !flush_due); });
+    const bool rest_due = !rested_ && now - changed_at_ >= options_.rest_after;
+    if (!flush_due && !scrub_due && !rest_due) {
+      const auto tick = std::min<steady_clock::duration>(k_tick, options_.rest_after);
+      wake_.wait_for(lock, tick, [&] {
+        return stopping_ || (flush_wanted_ && steady_clock::now() >= flush_not_before_);
+      });
       continue;
     }
+    if (rest_due) rested_ = true;
     if (flush_due) flush_wanted_ = false;
     if (scrub_due) scrub_wanted_ = false;
     lock.unlock();
     if (flush_due) do_flush();
     if (scrub_due) do_scrub();
+    if (rest_due) do_rest();
     lock.lock();
   }
 }
@@ -106,6 +117,37 @@ void Upkeep::do_scrub() {
   if (status.ok() || stopping_) return;
   scrub_wanted_ = true;
   spdlog::warn("scrubbing erased content, to be tried again: {}", status.ToString());
+}
+
+/// Under load files pile up, for a merge costs what answers need; this is when it costs nobody.
+void Upkeep::do_rest() {
+  rest_over_ = false;
+  if (store_.unflushed_bytes() >= k_worth_merging_bytes) do_flush();
+  for (const Family family : {Family::state, Family::messages, Family::index}) {
+    if (!worth_merging(family)) continue;
+    bound_disk_use();
+    if (!check_room().ok()) return;
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    options.allow_write_stall = true;
+    options.canceled = &rest_over_;
+    const auto status = store_.db().CompactRange(options, store_.family(family), nullptr, nullptr);
+    if (status.ok()) continue;
+    if (!status.IsManualCompactionPaused() && !rest_over_) {
+      spdlog::warn("merging the store's files while nothing changes: {}", status.ToString());
+    }
+    return;
+  }
+  rests_.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Merging rewrites the last level as well: only where there is much beside it.
+bool Upkeep::worth_merging(Family family) const {
+  rocksdb::ColumnFamilyMetaData files;
+  store_.db().GetColumnFamilyMetaData(store_.family(family), &files);
+  const uint64_t last = files.levels.empty() ? 0 : files.levels.back().size;
+  const uint64_t beside = files.size - last;
+  return beside >= k_worth_merging_bytes && beside >= last / k_worth_merging_share;
 }
 
 /// RocksDB must never meet a full disk: Debian's aborts. It is not asked for a flush that might not
@@ -155,7 +197,10 @@ Result<Upkeep::Due> Upkeep::read_due() const {
     due.ranges.push_back({static_cast<Family>(key->family), key->begin, std::string(scan.value())});
   }
   std::copy_if(due.ranges.begin(), due.ranges.end(), std::back_inserter(due.dead),
-               [](const Range& range) { return range.family == Family::messages; });
+               [](const Range& range) {
+                 const auto first = keys::parse_message(range.begin);
+                 return range.family == Family::messages && first && first->sequence.value == 1;
+               });
   if (Status status = scan.status(); !status.ok()) return status;
   due.ranges = coalesce(std::move(due.ranges));
   return due;
@@ -210,8 +255,9 @@ Status Upkeep::scrub() {
 }
 
 /// Files that hold nothing but erased messages go at once, without the room that rewriting takes.
-/// Only exactly what was erased, before ranges are joined, and only messages: a history is never
-/// begun again, whereas a conversation may live again under its keys.
+/// Only exactly what was erased, before ranges are joined, and only whole histories: one is never
+/// begun again, whereas a conversation may live again under its keys, and the first row of what is
+/// erased of a history in part may hold messages that stay, written anew but not flushed yet.
 Status Upkeep::drop_whole_files(const std::vector<Range>& dead) {
   for (const Range& range : dead) {
     const rocksdb::Slice begin = range.begin;

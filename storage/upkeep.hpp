@@ -22,10 +22,13 @@ struct UpkeepOptions {
   std::chrono::seconds flush_every{300};
   std::chrono::seconds scrub_every{10};
   std::chrono::seconds purge_every{3600};
+  /// Without a change for so long, the store uses the quiet to merge its files.
+  std::chrono::milliseconds rest_after{10'000};
 };
 
 /// What keeps the store in order behind the answers: flushes and lets go of the log, scrubs what
-/// was erased out of every file, forgets what is left of deleted conversations.
+/// was erased out of every file, forgets what is left of deleted conversations, merges files when
+/// nothing else is to be done.
 ///
 /// Owned by a local journal; has one thread. Any thread may call.
 /// Invariants: the log lets go of a frame only after the flush that covers it.
@@ -51,6 +54,8 @@ class Upkeep {
 
   [[nodiscard]] uint64_t flushes() const { return flushes_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t scrubs() const { return scrubs_.load(std::memory_order_relaxed); }
+  /// How often nothing was left to be merged, or all of it was, when changes had ceased.
+  [[nodiscard]] uint64_t rests() const { return rests_.load(std::memory_order_relaxed); }
 
  private:
   struct Range {
@@ -61,12 +66,14 @@ class Upkeep {
   struct Due {
     std::vector<std::string> rows;  ///< of `meta`, to be removed once it is done
     std::vector<Range> ranges;      ///< joined where they meet, or where they are many
-    std::vector<Range> dead;        ///< of messages, exactly what was erased
+    std::vector<Range> dead;        ///< whole histories, exactly as they were erased
   };
 
   void run();
   void do_flush();
   void do_scrub();
+  void do_rest();
+  [[nodiscard]] bool worth_merging(Family family) const;
   [[nodiscard]] Status check_room() const;
   void bound_disk_use();
   Result<Due> read_due() const;
@@ -88,12 +95,16 @@ class Upkeep {
   std::mutex scrub_mutex_;  ///< one scrub at a time; taken before flush_mutex_
   std::atomic<uint64_t> flushes_{0};
   std::atomic<uint64_t> scrubs_{0};
+  std::atomic<uint64_t> rests_{0};
+  std::atomic<bool> rest_over_{false};  ///< there is work again: a merge under way gives way
 
   std::mutex mutex_;  ///< guards all below
   std::condition_variable wake_;
   bool stopping_ = false;
   bool flush_wanted_ = false;
   bool scrub_wanted_ = false;
+  bool rested_ = false;  ///< since the last change
+  std::chrono::steady_clock::time_point changed_at_;
   std::chrono::steady_clock::time_point flushed_at_;
   std::chrono::steady_clock::time_point flush_not_before_;
   std::chrono::steady_clock::time_point scrub_not_before_;

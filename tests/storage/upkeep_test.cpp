@@ -88,8 +88,10 @@ TEST_F(LocalErasure, AScrubThatWasDueBeforeACrashIsDoneAfterIt) {
 TEST_F(LocalErasure, LongConversationsGoAsRanges) {
   open();
   Driver talk = opened("talk");
+  // Each fills a row.
+  const std::string large = secret_ + std::string(17'000, 'x');
   for (int i = 0; i < 30; ++i) {
-    ASSERT_EQ(talk.append(std::vector<std::string>(20, secret_)), WriteOutcome::committed);
+    ASSERT_EQ(talk.append(std::vector<std::string>(10, large)), WriteOutcome::committed);
   }
   const auto spans = talk.spans();
   ASSERT_EQ(talk.run({DeleteConversation{}}), WriteOutcome::committed);

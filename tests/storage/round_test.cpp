@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "storage/keys.hpp"
 #include "storage/rocks_store.hpp"
 #include "tests/storage/local_fixture.hpp"
@@ -142,6 +144,50 @@ TEST_F(StoredRows, ForgetWhatWasWrittenAndErasedTogether) {
   expect_sound();
   close();
   EXPECT_EQ(rows_of(Family::messages), 1U);
+}
+
+// A later drop of the same round did not see what the one before had written anew: it stayed for
+// ever.
+TEST_F(StoredRows, AreGoneWhenTheLastForkGoesInTheSameRound) {
+  open();
+  Driver parent = opened("parent");
+  parent.append_numbered(10);
+  ASSERT_TRUE(journal_->flush().ok());
+  Driver one = parent.fork("one", Sequence{8});
+  Driver two = parent.fork("two", Sequence{5});
+  ASSERT_EQ(parent.run({DeleteConversation{}}), WriteOutcome::committed);
+  for (Driver* child : {&one, &two}) {
+    ASSERT_EQ(child->run({DeleteConversation{}}), WriteOutcome::committed);
+    const Id128 link = child->state().pending_releases.front().child_history;
+    ASSERT_EQ(parent.run({ReleaseFork{link}}), WriteOutcome::committed);
+    ASSERT_EQ(child->run({ConfirmRelease{link}}), WriteOutcome::committed);
+  }
+  expect_sound();
+  close();
+  EXPECT_EQ(rows_of(Family::messages), 0U);
+}
+
+TEST_F(StoredRows, LieInMergedFilesOnceNothingChanges) {
+  options_.rest_after = std::chrono::milliseconds(50);
+  open();
+  Driver talk = opened("talk");
+  for (int i = 0; i < 8; ++i) {
+    const std::string large(200'000, static_cast<char>('a' + i));
+    ASSERT_EQ(talk.append({large, large}), WriteOutcome::committed);
+    ASSERT_TRUE(journal_->flush().ok());
+  }
+  const auto levels = [&] {
+    auto store = RocksStore::open_read_only({db_dir(), 16U << 20, false});
+    // A file may have gone while it was opened: it is looked at again.
+    if (!store.ok()) return std::pair(uint64_t{1}, uint64_t{0});
+    rocksdb::ColumnFamilyMetaData files;
+    (*store)->db().GetColumnFamilyMetaData((*store)->family(Family::messages), &files);
+    return std::pair(uint64_t{files.levels.front().size}, uint64_t{files.levels.back().size});
+  };
+  while (journal_->stats().rests == 0 || levels().first > 0) std::this_thread::yield();
+  expect_sound();
+  close();
+  EXPECT_GT(levels().second, 3'000'000U);
 }
 
 }  // namespace
