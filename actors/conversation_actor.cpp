@@ -69,6 +69,7 @@ void ConversationShell::handle(Call* call) {
                           &environment_->limits};
     feed(Submit{ticket_of(call), std::move(mutate->command), mutate->meta, context, now,
                 mutate->render});
+    report_size();
   } else if (auto* read = std::get_if<Read>(&call->what)) {
     feed(Query{ticket_of(call), read->min_version, now});
   } else {
@@ -84,7 +85,6 @@ void ConversationShell::feed(Input input) {
   for (Output& output : outputs_) {
     std::visit([this](auto& what) { perform(what); }, output);
   }
-  report_size();
 }
 
 void ConversationShell::perform(Append& append) {
