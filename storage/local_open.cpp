@@ -222,7 +222,9 @@ Status LocalJournal::open_lane(log::Mark last) {
       *store_, *heads_, *damage_, last, ApplierOptions{},
       Applier::Surroundings{[this] { return upkeep_->may_apply(); },
                             [this](bool erased) { upkeep_->after_round(erased); }});
-  floor_->owe([this] { return applier_->stats().waiting_bytes + store_->memtable_bytes(); });
+  floor_->owe([this] {
+    return applier_->stats().waiting_bytes + store_->memtable_bytes() + store_->merging_bytes();
+  });
   sink_ = std::make_unique<CommitSink>(*heads_, *applier_, options_.on_fatal);
   auto lane = log::Lane::open(
       {.directory = dir_->lane(),
@@ -237,7 +239,7 @@ Status LocalJournal::open_lane(log::Mark last) {
   lane_ = *std::move(lane);
   const size_t half = options_.memory_bytes / 2;
   upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_,
-                                     UpkeepOptions{.flush_bytes = half / 2,
+                                     UpkeepOptions{.flush_bytes = half / 3,
                                                    .scrub_every = options_.scrub_every,
                                                    .rest_after = options_.rest_after});
   if (!identity_->begun) {

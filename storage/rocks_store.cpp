@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdarg>
+#include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "absl/strings/str_cat.h"
 #include <rocksdb/cache.h>
@@ -65,9 +68,11 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
   family_options.level0_stop_writes_trigger = 1 << 16;
   family_options.soft_pending_compaction_bytes_limit = 0;
   family_options.hard_pending_compaction_bytes_limit = 0;
-  // Why so many: what changes lies everywhere in the key space, so a merge rewrites the level below
-  // whole; it pays once as much has come as lies there.
-  family_options.level0_file_num_compaction_trigger = 10;
+  // Why not more, which would save work under load: files of level 0 cannot be dropped whole, and on
+  // a full disk there is little room to merge them so that what was deleted goes.
+  family_options.level0_file_num_compaction_trigger = 4;
+  // Until merge_files(): what may be used of the disk is to be known before.
+  family_options.disable_auto_compactions = true;
   family_options.level_compaction_dynamic_level_bytes = true;
   family_options.target_file_size_base = 16U << 20;
   family_options.max_bytes_for_level_base = 64U << 20;
@@ -191,6 +196,40 @@ class EndOnFailedWrite : public rocksdb::EventListener {
  private:
   const std::function<void(std::string)> on_fatal_;
 };
+
+/// Adds up the files that are being merged: as much may still be written.
+///
+/// Owned by the store. Called on RocksDB's threads.
+class MergesUnderWay : public rocksdb::EventListener {
+ public:
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo& merge) override {
+    uint64_t bytes = 0;
+    for (const std::string& file : merge.input_files) {
+      std::error_code error;
+      const auto size = std::filesystem::file_size(file, error);
+      if (!error) bytes += size;
+    }
+    const std::lock_guard lock(mutex_);
+    merges_[merge.job_id] = bytes;
+    bytes_ += bytes;
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& merge) override {
+    const std::lock_guard lock(mutex_);
+    const auto ended = merges_.find(merge.job_id);
+    if (ended == merges_.end()) return;
+    bytes_ -= ended->second;
+    merges_.erase(ended);
+  }
+  [[nodiscard]] uint64_t bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<int, uint64_t> merges_;  ///< by job
+  uint64_t bytes_ = 0;
+};
 }  // namespace
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options) {
@@ -203,6 +242,9 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options
   rocksdb::DBOptions database = database_options(store->buffers_, store->files_);
   database.env = store->env_.get();
   database.listeners.push_back(std::make_shared<EndOnFailedWrite>(options.on_fatal));
+  const auto merges = std::make_shared<MergesUnderWay>();
+  database.listeners.push_back(merges);
+  store->merging_bytes_ = [merges] { return merges->bytes(); };
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(database, options.directory, descriptors(options, cache),
                                         &store->handles_, &db);
@@ -233,6 +275,10 @@ RocksStore::~RocksStore() {
   for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
   const auto status = db_->Close();
   status.PermitUncheckedError();  // nothing was left to be written
+}
+
+Status RocksStore::merge_files() const {
+  return from_rocks(db_->EnableAutoCompaction(handles_), "merging the store's files");
 }
 
 Status RocksStore::write(rocksdb::WriteBatch& batch) const {

@@ -74,6 +74,10 @@ class RocksStore {
   static std::string encode_mark(log::Mark mark);
 
   rocksdb::SstFileManager& files() const { return *files_; }
+  /// From now on files are merged in the background, as far as files() lets them.
+  Status merge_files() const;
+  /// What merges under way may still write, at most.
+  uint64_t merging_bytes() const { return merging_bytes_ ? merging_bytes_() : 0; }
 
  private:
   RocksStore() = default;
@@ -83,6 +87,7 @@ class RocksStore {
   std::shared_ptr<rocksdb::SstFileManager> files_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::function<uint64_t()> merging_bytes_;
 };
 
 /// What the store held at one moment: reads through it agree with each other.

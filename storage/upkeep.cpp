@@ -24,6 +24,9 @@ constexpr int k_rest_per_scrub = 10;
 constexpr size_t k_ranges_max = 64;
 /// Left free by whatever the store does by itself.
 constexpr uint64_t k_room_bytes = 8U << 20;
+/// To be there before a merge is asked for. Why more than for a flush: that is what lets the log go,
+/// and what lets a deletion be applied, which makes room.
+constexpr uint64_t k_room_of_merges_bytes = 2 * k_room_bytes;
 constexpr auto k_retry_after = std::chrono::seconds(1);
 constexpr uint64_t k_worth_merging_bytes = 1U << 20;
 constexpr uint64_t k_worth_merging_share = 4;
@@ -38,6 +41,10 @@ Upkeep::Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskF
 }
 
 void Upkeep::start() {
+  bound_disk_use();
+  if (Status status = store_.merge_files(); !status.ok()) {
+    spdlog::error("files are not merged: {}", status.ToString());
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -87,7 +94,10 @@ void Upkeep::run() {
       });
       continue;
     }
-    if (rest_due) rested_ = true;
+    if (rest_due) {
+      rested_ = true;
+      rest_over_ = false;
+    }
     if (flush_due) flush_wanted_ = false;
     if (scrub_due) scrub_wanted_ = false;
     lock.unlock();
@@ -121,12 +131,11 @@ void Upkeep::do_scrub() {
 
 /// Under load files pile up, for a merge costs what answers need; this is when it costs nobody.
 void Upkeep::do_rest() {
-  rest_over_ = false;
   if (store_.unflushed_bytes() >= k_worth_merging_bytes) do_flush();
   for (const Family family : {Family::state, Family::messages, Family::index}) {
     if (!worth_merging(family)) continue;
     bound_disk_use();
-    if (!check_room().ok()) return;
+    if (!check_room(k_room_of_merges_bytes).ok()) return;
     rocksdb::CompactRangeOptions options;
     options.exclusive_manual_compaction = false;
     options.allow_write_stall = true;
@@ -158,21 +167,21 @@ void Upkeep::bound_disk_use() {
   store_.files().SetMaxAllowedSpaceUsage(store_.files().GetTotalSize() + usable);
 }
 
-Status Upkeep::check_room() const {
+Status Upkeep::check_room(uint64_t left_free) const {
   floor_.look();
-  if (floor_.free_bytes() >= store_.memtable_bytes() + 2 * k_room_bytes) return absl::OkStatus();
+  if (floor_.free_bytes() >= store_.memtable_bytes() + left_free) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       "the disk is too full to write the store's files; make room, nothing is lost meanwhile");
 }
 
 bool Upkeep::may_apply() const {
-  return store_.memtable_bytes() < 2 * options_.flush_bytes || check_room().ok();
+  return store_.memtable_bytes() < 2 * options_.flush_bytes || check_room(k_room_bytes).ok();
 }
 
 Status Upkeep::flush() {
   const std::lock_guard lock(flush_mutex_);
   bound_disk_use();
-  if (Status status = check_room(); !status.ok()) return status;
+  if (Status status = check_room(k_room_bytes); !status.ok()) return status;
   const log::Mark applied = applier_.applied();  // before the flush: it covers this
   if (Status status = store_.flush(); !status.ok()) {
     store_.db().Resume().PermitUncheckedError();
@@ -241,7 +250,7 @@ Status Upkeep::scrub() {
   if (Status status = flush(); !status.ok()) return status;
   for (const Range& range : due->ranges) {
     bound_disk_use();
-    if (Status status = check_room(); !status.ok()) return status;
+    if (Status status = check_room(k_room_of_merges_bytes); !status.ok()) return status;
     if (Status status = compact(range); !status.ok()) return status;
   }
   rocksdb::WriteBatch done;

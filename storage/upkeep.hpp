@@ -74,7 +74,8 @@ class Upkeep {
   void do_scrub();
   void do_rest();
   [[nodiscard]] bool worth_merging(Family family) const;
-  [[nodiscard]] Status check_room() const;
+  /// The memtables fit onto the disk, with so much to spare.
+  [[nodiscard]] Status check_room(uint64_t left_free) const;
   void bound_disk_use();
   Result<Due> read_due() const;
   static std::vector<Range> coalesce(std::vector<Range> ranges);

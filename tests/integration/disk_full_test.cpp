@@ -157,7 +157,8 @@ TEST_F(SmallDisk, FillsUpByItselfAndRecoversByDeleting) {
     std::this_thread::sleep_for(milliseconds(20));
   } while (!answer.ok() && std::chrono::steady_clock::now() < give_up);
   ASSERT_TRUE(answer.ok()) << "the space of what was deleted never came back: " << answer.status
-                           << ", " << free_bytes() / k_mib << " MiB free";
+                           << ", " << free_bytes() / k_mib << " MiB free\n"
+                           << server_->output();
   ASSERT_TRUE(append_until_taken());
   expect_all_there();
 }
