@@ -147,6 +147,9 @@ void Upkeep::do_rest() {
     }
     return;
   }
+  if (Status status = wait_for_old_files(); !status.ok()) {
+    spdlog::debug("merged, but {}", status.ToString());  // a reader holds them; they go later
+  }
   rests_.fetch_add(1, std::memory_order_relaxed);
 }
 
