@@ -57,10 +57,10 @@ void write_fast(const Event& event, RecordWriter& out) {
 void write_fast(const IndexRow& row, RecordWriter& out) {
   using Record = pb::IndexRowRecord;
   out.text(Record::kUserFieldNumber, row.user);
-  for (const auto& [key, value] : row.labels) {
+  for (const auto& label : row.labels) {
     out.record(Record::kLabelsFieldNumber, [&] {
-      out.bytes(1, key);
-      out.bytes(2, value);
+      out.bytes(1, label.first);
+      out.bytes(2, label.second);
     });
   }
   out.number(Record::kLifecycleFieldNumber, static_cast<uint64_t>(row.lifecycle));
