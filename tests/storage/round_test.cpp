@@ -27,6 +27,12 @@ class StoredRows : public LocalFixture {
     for (uint64_t i = from; i <= to; ++i) bodies.push_back("m" + std::to_string(i));
     return bodies;
   }
+  /// One commit of several appends, so that one round applies them however slow the machine is.
+  static void append_together(Driver& driver, const std::vector<std::string>& bodies) {
+    std::vector<Command> commands;
+    for (const std::string& body : bodies) commands.emplace_back(Driver::say({body}));
+    ASSERT_EQ(driver.run(std::move(commands)), WriteOutcome::committed);
+  }
   void expect_sound() {
     const auto report = journal_->verify({});
     ASSERT_TRUE(report.ok()) << report.status();
@@ -39,7 +45,7 @@ class StoredRows : public LocalFixture {
 TEST_F(StoredRows, HoldWhatIsAppliedTogether) {
   open();
   Driver talk = opened("talk");
-  talk.append_numbered(40);
+  append_together(talk, numbered(1, 40));
   close();
   EXPECT_EQ(rows_of(Family::messages), 1U);
   open();
@@ -102,13 +108,10 @@ TEST_F(StoredRows, AreReadAsOfAndAfterAnyVersion) {
 TEST_F(StoredRows, EndWhereTheyGrowLarge) {
   open();
   Driver talk = opened("talk");
-  const std::string large(1000, 'x');
-  for (int i = 0; i < 100; ++i) ASSERT_EQ(talk.append({large}), WriteOutcome::committed);
+  append_together(talk, std::vector<std::string>(100, std::string(1000, 'x')));
   ASSERT_EQ(talk.append({std::string(100'000, 'y'), "z"}), WriteOutcome::committed);
   close();
-  const size_t rows = rows_of(Family::messages);
-  EXPECT_GE(rows, 7U);
-  EXPECT_LE(rows, 9U);
+  EXPECT_EQ(rows_of(Family::messages), 7U + 2U) << "16 fit into one; a large one has its own";
   open();
   expect_sound();
   EXPECT_EQ(opened("talk").read({101}, {102}).back(), "z");
@@ -117,8 +120,9 @@ TEST_F(StoredRows, EndWhereTheyGrowLarge) {
 TEST_F(StoredRows, KeepThePartThatAForkShowsAndLoseTheRest) {
   open();
   Driver parent = opened("parent");
-  parent.append_numbered(10);
-  ASSERT_EQ(parent.append({"a-canary-after-the-fork-77e1"}), WriteOutcome::committed);
+  auto bodies = numbered(1, 10);
+  bodies.emplace_back("a-canary-after-the-fork-77e1");
+  append_together(parent, bodies);
   ASSERT_TRUE(journal_->flush().ok());
   Driver child = parent.fork("child", Sequence{4});
   ASSERT_EQ(parent.run({DeleteConversation{}}), WriteOutcome::committed);
@@ -134,7 +138,7 @@ TEST_F(StoredRows, KeepThePartThatAForkShowsAndLoseTheRest) {
 TEST_F(StoredRows, ForgetWhatWasWrittenAndErasedTogether) {
   open();
   Driver parent = opened("parent");
-  parent.append_numbered(6);
+  append_together(parent, numbered(1, 6));
   Driver child = parent.fork("child", Sequence{3});
   parent.append_numbered(2);
   ASSERT_EQ(parent.run({ResetConversation{}}), WriteOutcome::committed);
@@ -151,7 +155,7 @@ TEST_F(StoredRows, ForgetWhatWasWrittenAndErasedTogether) {
 TEST_F(StoredRows, AreGoneWhenTheLastForkGoesInTheSameRound) {
   open();
   Driver parent = opened("parent");
-  parent.append_numbered(10);
+  append_together(parent, numbered(1, 10));
   ASSERT_TRUE(journal_->flush().ok());
   Driver one = parent.fork("one", Sequence{8});
   Driver two = parent.fork("two", Sequence{5});
