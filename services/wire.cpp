@@ -6,7 +6,7 @@
 #include <cstring>
 #include <optional>
 
-#include "base/check.hpp"
+#include "base/varint.hpp"
 #include "parley/v1/conversation.pb.h"
 #include "services/translate.hpp"
 
@@ -28,18 +28,6 @@ constexpr uint32_t k_messages = v1::Conversation::kMessagesFieldNumber;
 constexpr int64_t k_micros_per_second = 1'000'000;
 constexpr size_t k_history_digits = 16;
 constexpr size_t k_sequence_digits = 20;
-
-constexpr size_t varint_size(uint64_t value) {
-  size_t size = 1;
-  for (; value >= 0x80; value >>= 7) ++size;
-  return size;
-}
-
-char* put_varint(uint64_t value, char* at) {
-  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
-  *at++ = static_cast<char>(value);
-  return at;
-}
 
 char* put_tag(uint32_t field, uint32_t type, char* at) { return put_varint(field << 3 | type, at); }
 

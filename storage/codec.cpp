@@ -83,7 +83,7 @@ std::string encode_record(Scratch<Record>& record) {
   return out;
 }
 
-size_t bytes_field_size(size_t bytes) { return 1 + RecordWriter::varint_size(bytes) + bytes; }
+size_t bytes_field_size(size_t bytes) { return 1 + varint_size(bytes) + bytes; }
 
 /// Schema and key slot of a value whose record is written by hand.
 std::string begin_record(size_t reserved) {

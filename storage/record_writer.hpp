@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/varint.hpp"
+
 namespace parley {
 
 /// Appends the fields of a record to a string as protobuf would encode them, for the records that
@@ -41,22 +43,11 @@ class RecordWriter {
     put_size(begin);
   }
 
-  static constexpr size_t varint_size(uint64_t value) {
-    size_t size = 1;
-    for (; value >= 0x80; value >>= 7) ++size;
-    return size;
-  }
-
  private:
   static constexpr uint32_t k_varint = 0;
   static constexpr uint32_t k_fixed64 = 1;
   static constexpr uint32_t k_length_delimited = 2;
 
-  static char* put_varint(uint64_t value, char* at) {
-    for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
-    *at++ = static_cast<char>(value);
-    return at;
-  }
   void two_varints(uint64_t one, uint64_t two) {
     char bytes[20];
     out_.append(bytes, static_cast<size_t>(put_varint(two, put_varint(one, bytes)) - bytes));

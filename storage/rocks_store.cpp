@@ -68,8 +68,8 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
   family_options.level0_stop_writes_trigger = 1 << 16;
   family_options.soft_pending_compaction_bytes_limit = 0;
   family_options.hard_pending_compaction_bytes_limit = 0;
-  // Why not more, which would save work under load: files of level 0 cannot be dropped whole, and on
-  // a full disk there is little room to merge them so that what was deleted goes.
+  // Why not more, which would save work under load: files of level 0 cannot be dropped whole, and
+  // on a full disk there is little room to merge them so that what was deleted goes.
   family_options.level0_file_num_compaction_trigger = 4;
   // Until merge_files(): what may be used of the disk is to be known before.
   family_options.disable_auto_compactions = true;

@@ -24,8 +24,8 @@ constexpr int k_rest_per_scrub = 10;
 constexpr size_t k_ranges_max = 64;
 /// Left free by whatever the store does by itself.
 constexpr uint64_t k_room_bytes = 8U << 20;
-/// To be there before a merge is asked for. Why more than for a flush: that is what lets the log go,
-/// and what lets a deletion be applied, which makes room.
+/// To be there before a merge is asked for. Why more than for a flush: that is what lets the log
+/// go, and what lets a deletion be applied, which makes room.
 constexpr uint64_t k_room_of_merges_bytes = 2 * k_room_bytes;
 constexpr auto k_retry_after = std::chrono::seconds(1);
 constexpr uint64_t k_worth_merging_bytes = 1U << 20;

@@ -6,8 +6,8 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <gtest/gtest.h>
 
+#include "base/varint.hpp"
 #include "parley/storage/v1/storage.pb.h"
-#include "storage/record_writer.hpp"
 #include "tests/storage/any_values.hpp"
 #include "tests/storage/golden_values.hpp"
 #include "tests/storage/rows.hpp"
@@ -193,7 +193,7 @@ TEST(Codec, WritesTheBytesThatProtobufWould) {
     ASSERT_TRUE(record.ParseFromString(bytes.substr(2)));
     size_t bodies = 0;
     for (const std::string& body : record.bodies()) {
-      bodies += body.size() + 1 + RecordWriter::varint_size(body.size());
+      bodies += body.size() + 1 + varint_size(body.size());
     }
     bytes.resize(bytes.size() - bodies);
     ASSERT_EQ(bytes, by_protobuf<storage::v1::CommitRecord>(bytes)) << "seed " << seed;
