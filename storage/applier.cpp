@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/background.hpp"
 #include "base/log.hpp"
 #include "storage/keys.hpp"
 
@@ -89,8 +90,10 @@ Status Applier::wait_for(std::span<const uint64_t> hashes) {
   std::unique_lock lock(mutex_);
   uint64_t ticket = 0;
   for (const uint64_t hash : hashes) {
-    const auto found = pending_.find(hash);
-    if (found != pending_.end()) ticket = std::max(ticket, found->second);
+    for (const auto* pending : {&applying_, &pending_}) {
+      const auto found = pending->find(hash);
+      if (found != pending->end()) ticket = std::max(ticket, found->second);
+    }
   }
   return wait_until_applied(ticket, lock);
 }
@@ -118,6 +121,7 @@ bool Applier::due() const {
 }
 
 void Applier::run() {
+  work_in_background();
   std::unique_lock lock(mutex_);
   while (true) {
     arrived_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
@@ -130,6 +134,11 @@ void Applier::run() {
     lock.lock();
     if (abandoned_) break;
     forget_pending(items);
+    // Why: freeing a round takes milliseconds, in which the log's thread would wait to hand over
+    // the next group.
+    lock.unlock();
+    items.clear();
+    lock.lock();
   }
   abandoned_ = true;  // nobody waits for what comes now
   applied_changed_.notify_all();
@@ -138,6 +147,7 @@ void Applier::run() {
 /// So many from the front as one write should hold.
 std::deque<Applier::Item> Applier::take(std::unique_lock<std::mutex>&) {
   std::deque<Item> items;
+  applying_.swap(pending_);
   size_t bytes = 0;
   while (!queue_.empty() && bytes < k_take_bytes) {
     bytes += queue_.front().bytes;
@@ -152,12 +162,15 @@ void Applier::forget_pending(const std::deque<Item>& items) {
   applied_ticket_ = items.back().ticket;
   for (const Item& item : items) {
     queued_bytes_ -= item.bytes;
-    each_hash(item, [&](uint64_t hash) {
-      const auto found = pending_.find(hash);
-      if (found != pending_.end() && found->second <= applied_ticket_) pending_.erase(found);
-    });
     if (const auto* group = std::get_if<AppliedGroup>(&item.work)) stats_.applied = group->mark;
   }
+  // What this round did not take any more.
+  if (!queue_.empty()) {
+    for (const auto& [hash, ticket] : applying_) {
+      if (ticket > applied_ticket_) pending_.try_emplace(hash, ticket);
+    }
+  }
+  applying_.clear();
   ++stats_.rounds;
   applied_changed_.notify_all();
 }

@@ -119,7 +119,8 @@ class Applier {
   std::deque<Item> queue_;
   size_t queued_bytes_ = 0;  ///< also of what is being applied
   std::chrono::steady_clock::time_point oldest_;
-  absl::flat_hash_map<uint64_t, uint64_t> pending_;  ///< hash -> last ticket that concerns it
+  absl::flat_hash_map<uint64_t, uint64_t> pending_;   ///< hash -> last ticket that concerns it
+  absl::flat_hash_map<uint64_t, uint64_t> applying_;  ///< the same, of before the last take()
   uint64_t last_ticket_ = 0;
   uint64_t applied_ticket_ = 0;
   uint64_t wanted_ticket_ = 0;

@@ -15,6 +15,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include "base/background.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks_env.hpp"
@@ -197,6 +198,15 @@ class EndOnFailedWrite : public rocksdb::EventListener {
   const std::function<void(std::string)> on_fatal_;
 };
 
+/// Flushes and merges give way to calls.
+class InBackground : public rocksdb::EventListener {
+ public:
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    work_in_background();
+  }
+  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { work_in_background(); }
+};
+
 /// Adds up the files that are being merged: as much may still be written.
 ///
 /// Owned by the store. Called on RocksDB's threads.
@@ -242,6 +252,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options
   rocksdb::DBOptions database = database_options(store->buffers_, store->files_);
   database.env = store->env_.get();
   database.listeners.push_back(std::make_shared<EndOnFailedWrite>(options.on_fatal));
+  database.listeners.push_back(std::make_shared<InBackground>());
   const auto merges = std::make_shared<MergesUnderWay>();
   database.listeners.push_back(merges);
   store->merging_bytes_ = [merges] { return merges->bytes(); };
