@@ -7,6 +7,7 @@
 #include "actors/inline_unit.hpp"
 #include "actors/messages.hpp"
 #include "base/burst.hpp"
+#include "base/send_together.hpp"
 
 namespace parley {
 namespace {
@@ -77,11 +78,12 @@ void CallQueue::answer_bell() {
     finished.swap(finished_);
     jobs.swap(jobs_);
   }
+  const SendTogether together;
   InlineUnit& unit = InlineUnit::here(system_);
   for (auto& write : finished) {
     unit.enqueue(caf::actor_cast<caf::abstract_actor*>(write.actor), WrittenMessage{write.outcome});
+    unit.run();
   }
-  unit.run();
   for (auto& job : jobs) job();
 }
 
