@@ -1,6 +1,7 @@
 #include "actors/conversation_actor.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "base/check.hpp"
@@ -13,6 +14,7 @@ constexpr size_t k_late_lists = 64;
 /// What an activation takes beside its engine's estimate: the actor, its place in the registry, and
 /// what the allocator rounds up (bench/, memory per live actor).
 constexpr int64_t k_actor_bytes = 4'000;
+constexpr int64_t k_worth_reporting_bytes = 1'000;
 
 /// A ticket is the call's address: tickets never leave the shell and the engine.
 Ticket ticket_of(Call* call) { return reinterpret_cast<Ticket>(call); }
@@ -31,13 +33,14 @@ caf::behavior ConversationShell::start(Environment& environment, ActivationKeepe
   ownership_ = ownership;
   vitals_ = std::move(vitals);
   return {
-      [this](LoadMessage) { load(); },
+      // In the order in which CAF tries them: the hot ones first.
       [this](CallMessage message) { handle(message.call); },
       [this](WrittenMessage message) {
         write_under_way_ = false;
         feed(Written{message.outcome, environment_->clock.steady()});
         retire_if_quiet();
       },
+      [this](LoadMessage) { load(); },
       [this](UnfollowMessage message) { unfollow(message.watcher); },
       [this](RetireMessage) { retire(); },
       [this](OwnershipMessage message) { feed(OwnershipChanged{message.ownership}); },
@@ -77,7 +80,7 @@ void ConversationShell::handle(Call* call) {
   }
 }
 
-void ConversationShell::feed(Input input) {
+void ConversationShell::feed(Input&& input) {
   if (!engine_) return;
   outputs_.clear();
   engine_->step(std::move(input), outputs_);
@@ -224,7 +227,9 @@ void ConversationShell::retire_if_quiet() {
 
 void ConversationShell::report_size() {
   const size_t bytes = engine_ ? engine_->memory_bytes() : 0;
-  vitals_->resize(k_actor_bytes + static_cast<int64_t>(bytes));
+  const int64_t now = k_actor_bytes + static_cast<int64_t>(bytes);
+  // Why not every byte: the sum is shared by all threads.
+  if (std::abs(now - vitals_->bytes()) >= k_worth_reporting_bytes) vitals_->resize(now);
 }
 
 }  // namespace parley

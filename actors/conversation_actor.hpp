@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 
 #include "actors/environment.hpp"
 #include "actors/messages.hpp"
+#include "base/fifo.hpp"
 
 namespace parley {
 
@@ -67,7 +67,7 @@ class ConversationShell : private CommitWaiter {
   void unfollow(uint64_t watcher);
   void retire();
   void retire_if_quiet();
-  void feed(Input input);
+  void feed(Input&& input);
 
   void perform(Append& append);
   void perform(Render& render);
@@ -98,7 +98,7 @@ class ConversationShell : private CommitWaiter {
   std::set<uint64_t> watchers_;
   std::vector<Call*> waiting_watchers_;
   /// Durable events of late, for watchers that are only a little behind; kept while there are any.
-  std::deque<std::shared_ptr<const EventList>> late_events_;
+  Fifo<std::shared_ptr<const EventList>> late_events_;
 
   /// From a batch's hand-over until this actor hears what became of it.
   bool write_under_way_ = false;

@@ -14,9 +14,13 @@ namespace {
 
 /// Activations ended to make room for one that begins.
 constexpr int k_ended_at_once = 8;
+/// Why: moving a conversation to the front touches its neighbours, which costs a busy one more than
+/// all else here. Its place may be so old, and so small a part of the time to idleness.
+constexpr int64_t k_touch_micros_max = 1'000'000;
+constexpr int64_t k_touches_until_idle = 64;
 
 /// The waiting question of this watcher, taken out; null if there is none.
-Call* take_question(std::deque<Call*>& waiting, uint64_t watcher) {
+Call* take_question(std::vector<Call*>& waiting, uint64_t watcher) {
   const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const Call* call) {
     const auto* wish = std::get_if<Follow>(&call->what);
     return wish != nullptr && wish->watcher == watcher;
@@ -34,7 +38,10 @@ void refuse(Call* call) {
 }  // namespace
 
 Registry::Registry(caf::actor_system& system, Environment& environment, RegistryOptions options)
-    : system_(system), environment_(environment), options_(options) {}
+    : system_(system),
+      environment_(environment),
+      options_(options),
+      touch_micros_(std::min(k_touch_micros_max, options.idle_micros_max / k_touches_until_idle)) {}
 
 Registry::~Registry() { PARLEY_CHECK(all_retired()); }
 
@@ -59,8 +66,11 @@ bool Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
     entry.waiting.push_back(call);
     return true;
   }
-  entry.last_used = environment_.clock.steady();
-  stripe.recently_used.splice(stripe.recently_used.begin(), stripe.recently_used, entry.place);
+  const SteadyTime now = environment_.clock.steady();
+  if (now.micros - entry.last_used.micros > touch_micros_) {
+    entry.last_used = now;
+    stripe.recently_used.splice(stripe.recently_used.begin(), stripe.recently_used, entry.place);
+  }
   // Nor may anything slip into the mailbox behind the message that ends the actor (I12).
   unit.enqueue(entry.actor, CallMessage{call});
   return true;
@@ -80,6 +90,7 @@ Registry::Entry& Registry::activate(Stripe& stripe, const Address& address) {
   make_room(stripe);
   auto entry = std::make_unique<Entry>();
   entry->address = address;
+  entry->last_used = environment_.clock.steady();
   entry->vitals = std::make_shared<Vitals>(bytes_);
   const Ownership ownership{environment_.journal.epoch(address.shard), SteadyTime::never()};
   auto start = [this, ownership, vitals = entry->vitals](ConversationActor* self,
@@ -139,7 +150,9 @@ void Registry::retired(const Address& address) {
     --live_;
     // Why under the same lock: whoever looks for a waiting call finds it, here or there.
     auto& waiting = gone->waiting;
-    while (!waiting.empty() && admit(stripe, waiting.front(), unit)) waiting.pop_front();
+    const auto refused = std::find_if(waiting.begin(), waiting.end(),
+                                      [&](Call* call) { return !admit(stripe, call, unit); });
+    waiting.erase(waiting.begin(), refused);
   }
   for (Call* call : gone->waiting) refuse(call);
   unit.run();

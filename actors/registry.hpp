@@ -2,9 +2,9 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
 #include <list>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -68,10 +68,10 @@ class Registry final : public ActivationKeeper {
     caf::actor actor;
     std::shared_ptr<Vitals> vitals;
     Address address;
-    SteadyTime last_used;
+    SteadyTime last_used;  ///< to within `touch_micros_`
     /// Told to end: calls wait here for the next activation.
     bool ending = false;
-    std::deque<Call*> waiting;
+    std::vector<Call*> waiting;
     std::list<Entry*>::iterator place;  ///< in `recently_used`, unless ending
   };
 
@@ -98,6 +98,8 @@ class Registry final : public ActivationKeeper {
   caf::actor_system& system_;
   Environment& environment_;
   const RegistryOptions options_;
+  /// Used again so soon, a conversation keeps its place.
+  const int64_t touch_micros_;
   std::atomic<bool> closed_{false};
   std::atomic<int64_t> bytes_{0};
   std::atomic<int64_t> live_{0};

@@ -71,11 +71,16 @@ Status check_id(std::string_view field, std::string_view id) {
 }
 
 uint64_t key_hash(const ConversationKey& key) {
-  std::string bytes;
-  bytes.reserve(key.tenant.size() + 1 + key.thread.size());
-  bytes.append(key.tenant).push_back('\0');
-  bytes.append(key.thread);
-  return hash64(bytes, k_key_hash_seed);
+  // Why not a string as a rule: the hottest path would allocate it.
+  std::array<char, 2 * k_id_bytes_max + 1> few;  // NOLINT(*-member-init): it is filled below
+  std::string many;
+  const size_t size = key.tenant.size() + 1 + key.thread.size();
+  if (size > few.size()) many.resize(size);
+  char* const bytes = many.empty() ? few.data() : many.data();
+  key.tenant.copy(bytes, key.tenant.size());
+  bytes[key.tenant.size()] = '\0';
+  key.thread.copy(bytes + key.tenant.size() + 1, key.thread.size());
+  return hash64({bytes, size}, k_key_hash_seed);
 }
 
 Shard shard_of(uint64_t hash, uint32_t shard_count) {

@@ -1,67 +1,91 @@
 #include "conversation/dedup.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace parley {
+namespace {
+
+constexpr size_t k_slots_min = 4;
+
+/// Request ids are random as a rule; where a caller's are not, both halves count.
+uint64_t mixed(const Id128& id) {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  std::memcpy(&low, id.bytes.data(), sizeof low);
+  std::memcpy(&high, id.bytes.data() + sizeof low, sizeof high);
+  const uint64_t mixed = (low ^ (high * 0x9e3779b97f4a7c15)) * 0xbf58476d1ce4e5b9;
+  return mixed ^ (mixed >> 32);
+}
+
+}  // namespace
+
+uint32_t& DedupWindow::bucket_of(const Id128& request) {
+  return newest_[mixed(request) & (newest_.size() - 1)];
+}
 
 const DedupEntry* DedupWindow::find(const Id128& request) const {
-  if (!index_.empty()) {
-    const auto found = index_.find(request);
-    return found == index_.end() ? nullptr : &entries_[found->second];
+  if (newest_.empty()) {
+    for (uint64_t number = end_; number > first_; --number) {
+      const DedupEntry& entry = slots_[slot_of(number - 1)].entry;
+      if (entry.request == request) return &entry;
+    }
+    return nullptr;
   }
-  for (size_t i = entries_.size(); i > first_; --i) {
-    if (entries_[i - 1].request == request) return &entries_[i - 1];
-  }
-  return nullptr;
+  uint32_t slot = newest_[mixed(request) & (newest_.size() - 1)];
+  while (slot != k_none && slots_[slot].entry.request != request) slot = slots_[slot].older;
+  return slot == k_none ? nullptr : &slots_[slot].entry;
 }
 
 void DedupWindow::remember(const DedupEntry& entry, size_t count_max, WallTime oldest) {
-  while (!empty() && (size() >= count_max || entries_[first_].receipt.time < oldest)) drop_oldest();
-  compact();
-  entries_.push_back(entry);
-  if (!index_.empty()) {
-    index_[entry.request] = entries_.size() - 1;
-  } else if (size() >= k_index_from) {
-    build_index();
-  }
+  while (!empty() && (size() >= count_max || at(0).receipt.time < oldest)) drop_oldest();
+  if (size() == slots_.size()) grow();
+  const size_t slot = slot_of(end_++);
+  slots_[slot].entry = entry;
+  if (!newest_.empty()) link(slot);
 }
 
 void DedupWindow::trim(size_t count_max) {
   while (size() > std::max<size_t>(count_max, 1)) drop_oldest();
-  compact();
 }
 
 void DedupWindow::clear() { *this = DedupWindow{}; }
 
+void DedupWindow::link(size_t slot) {
+  uint32_t& newest = bucket_of(slots_[slot].entry.request);
+  slots_[slot].older = newest;
+  newest = static_cast<uint32_t>(slot);
+}
+
 void DedupWindow::drop_oldest() {
-  // A request id may stand twice: remembered again after it had grown too old to be found.
-  const auto found = index_.find(entries_[first_].request);
-  if (found != index_.end() && found->second == first_) index_.erase(found);
-  ++first_;
+  const size_t oldest = slot_of(first_++);
+  if (newest_.empty()) return;
+  uint32_t* at = &bucket_of(slots_[oldest].entry.request);
+  while (*at != oldest) at = &slots_[*at].older;
+  *at = k_none;
 }
 
-void DedupWindow::compact() {
-  if (first_ < k_index_from || first_ * 2 < entries_.size()) return;
-  entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(first_));
-  first_ = 0;
-  index_.clear();
-  if (size() >= k_index_from) build_index();
-}
-
-void DedupWindow::build_index() {
-  index_.reserve(size() * 2);
-  for (size_t i = first_; i < entries_.size(); ++i) index_[entries_[i].request] = i;
+void DedupWindow::grow() {
+  std::vector<Slot> larger(std::max(k_slots_min, slots_.size() * 2));
+  for (uint64_t number = first_; number < end_; ++number) {
+    larger[number & (larger.size() - 1)].entry = slots_[slot_of(number)].entry;
+  }
+  slots_ = std::move(larger);
+  if (slots_.size() <= k_scanned_max) return;
+  newest_.assign(slots_.size(), k_none);
+  for (uint64_t number = first_; number < end_; ++number) link(slot_of(number));
 }
 
 size_t DedupWindow::memory_bytes() const {
-  return entries_.capacity() * sizeof(DedupEntry) +
-         index_.capacity() * (sizeof(std::pair<Id128, size_t>) + 1);
+  return slots_.capacity() * sizeof(Slot) + newest_.capacity() * sizeof(uint32_t);
 }
 
 bool DedupWindow::operator==(const DedupWindow& other) const {
-  return size() == other.size() &&
-         std::equal(entries_.begin() + static_cast<ptrdiff_t>(first_), entries_.end(),
-                    other.entries_.begin() + static_cast<ptrdiff_t>(other.first_));
+  if (size() != other.size()) return false;
+  for (size_t i = 0; i < size(); ++i) {
+    if (at(i) != other.at(i)) return false;
+  }
+  return true;
 }
 
 }  // namespace parley

@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-
 #include "base/ids.hpp"
 #include "base/time.hpp"
 
@@ -44,23 +42,34 @@ class DedupWindow {
 
   void clear();
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] size_t size() const { return entries_.size() - first_; }
-  [[nodiscard]] const DedupEntry& at(size_t i) const { return entries_[first_ + i]; }
+  [[nodiscard]] size_t size() const { return end_ - first_; }
+  [[nodiscard]] const DedupEntry& at(size_t i) const { return slots_[slot_of(first_ + i)].entry; }
   [[nodiscard]] size_t memory_bytes() const;
 
   bool operator==(const DedupWindow& other) const;
 
  private:
-  /// Below this many entries a scan beats an index, and most conversations stay below it.
-  static constexpr size_t k_index_from = 24;
+  struct Slot {
+    DedupEntry entry;
+    uint32_t older = k_none;  ///< the next older entry of the same bucket
+  };
+  static constexpr uint32_t k_none = UINT32_MAX;
+  /// Up to so many slots a scan beats an index, and most conversations stay below it.
+  static constexpr size_t k_scanned_max = 16;
 
+  [[nodiscard]] size_t slot_of(uint64_t number) const { return number & (slots_.size() - 1); }
+  [[nodiscard]] uint32_t& bucket_of(const Id128& request);
   void drop_oldest();
-  void compact();
-  void build_index();
+  void grow();
+  void link(size_t slot);
 
-  std::vector<DedupEntry> entries_;  ///< those before first_ are gone
-  size_t first_ = 0;
-  absl::flat_hash_map<Id128, size_t> index_;  ///< request -> place in entries_; empty while small
+  /// A ring, a power of two or empty. Entries first_ .. end_ - 1 are there, by their number.
+  std::vector<Slot> slots_;
+  uint64_t first_ = 0;
+  uint64_t end_ = 0;
+  /// The slot of the newest entry of each bucket, which is a chain from new to old: what leaves the
+  /// window is at its end. Empty while the slots are few.
+  std::vector<uint32_t> newest_;
 };
 
 }  // namespace parley

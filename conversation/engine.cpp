@@ -1,6 +1,7 @@
 #include "conversation/engine.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace parley {
@@ -10,6 +11,10 @@ namespace {
 constexpr size_t k_event_overhead_bytes = 48;
 constexpr size_t k_dedup_entry_bytes = 48;
 constexpr size_t k_state_overhead_bytes = 128;
+
+/// A snapshot is due when the events since the last one took so many times its bytes: it is that
+/// part of what is written, and so much is read beside it to begin an activation.
+constexpr size_t k_events_per_snapshot = 2;
 
 size_t rough_bytes(const State& state) {
   return k_state_overhead_bytes + state.metadata.size() + state.title.size() +
@@ -45,7 +50,7 @@ Engine::Engine(Loaded loaded, Ownership ownership, const Limits& limits)
   for (auto& message : loaded.recent) recent_.push(std::move(message));
 }
 
-void Engine::step(Input input, std::vector<Output>& out) {
+void Engine::step(Input&& input, std::vector<Output>& out) {
   std::visit([&](auto& kind) { on(std::move(kind), out); }, input);
 }
 
@@ -153,17 +158,18 @@ void Engine::enqueue(EventList&& events) {
     queue_.push_back({++last_number_, {events.front().version.value - 1}, {}, 0, nullptr});
   }
   Open& open = queue_.back();
-  for (auto& event : events) {
-    open.bytes += rough_bytes(event);
-    open.events.push_back(std::move(event));
+  for (const auto& event : events) open.bytes += rough_bytes(event);
+  if (open.events.empty()) {
+    open.events = std::move(events);
+  } else {
+    std::move(events.begin(), events.end(), std::back_inserter(open.events));
   }
   if (!tentative_.exists) open.gone = std::make_shared<const State>(tentative_);
 }
 
 void Engine::send_next(std::vector<Output>& out) {
   if (in_flight_ || queue_.empty()) return;  // I13
-  Open open = std::move(queue_.front());
-  queue_.pop_front();
+  Open open = queue_.pop_front();
   Batch batch;
   batch.expected = open.expected;
   batch.gone = open.gone != nullptr;
@@ -185,7 +191,7 @@ void Engine::attach_snapshot(Batch& batch, const Open& open) {
   if (batch.gone) {
     batch.snapshot = open.gone;
   } else if (queue_.empty() && events_since_snapshot_ >= limits_.snapshot_events &&
-             bytes_since_snapshot_ >= snapshot_bytes_) {
+             bytes_since_snapshot_ >= k_events_per_snapshot * snapshot_bytes_) {
     batch.snapshot = std::make_shared<const State>(tentative_);
   }
   if (!batch.snapshot) return;
@@ -206,8 +212,7 @@ void Engine::answer_or_hold(Ticket ticket, Outcome outcome, bool replayed, Stead
 
 void Engine::release(SteadyTime now, std::vector<Output>& out) {
   while (!held_.empty() && held_.front().needs <= durable_number_) {
-    Held held = std::move(held_.front());
-    held_.pop_front();
+    Held held = held_.pop_front();
     if (!held.proven_by_write && !owned(now)) held.outcome = Failure::not_owner;  // I5
     out.emplace_back(Answer{held.ticket, std::move(held.outcome), held.replayed});
   }

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <variant>
 #include <vector>
 
+#include "base/fifo.hpp"
 #include "conversation/decide.hpp"
 #include "conversation/evolve.hpp"
 #include "conversation/recent_messages.hpp"
@@ -139,7 +139,7 @@ class Engine {
 
   /// Feeds one input; outputs are appended to `out`. After `Abandon` every input is answered with
   /// that failure at once.
-  void step(Input input, std::vector<Output>& out);
+  void step(Input&& input, std::vector<Output>& out);
 
   [[nodiscard]] const State& tentative() const { return tentative_; }
   [[nodiscard]] const RecentMessages& recent() const { return recent_; }
@@ -204,9 +204,9 @@ class Engine {
   Version durable_;
   uint64_t last_number_ = 0;     ///< of the newest batch, open or sent
   uint64_t durable_number_ = 0;  ///< of the newest batch that is durable
-  std::deque<Open> queue_;
+  Fifo<Open> queue_;
   std::optional<InFlight> in_flight_;
-  std::deque<Held> held_;
+  Fifo<Held> held_;
   std::optional<IndexRow> indexed_;
   uint64_t events_since_snapshot_ = 0;
   uint64_t bytes_since_snapshot_ = 0;

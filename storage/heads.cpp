@@ -25,22 +25,22 @@ Result<State> Heads::load(const ConversationKey& key, Shard shard,
   Stripe& at = stripe(shard);
   std::unique_lock lock(at.mutex);
   auto& slot = at.entries[key];
-  if (!slot) slot = std::make_unique<Entry>();
-  Entry& entry = *slot;
-  ++entry.loading;
+  if (!slot) slot = std::make_unique<ActiveHead>();
+  ActiveHead& head = *slot;
+  ++head.loading;
   while (true) {
     // Why: what is under way may become durable after the read.
-    at.settled.wait(lock, [&] { return !entry.in_flight; });
-    const uint64_t changes = entry.changes;
+    at.settled.wait(lock, [&] { return !head.in_flight; });
+    const uint64_t changes = head.changes;
     lock.unlock();
     Result<State> state = read();
     lock.lock();
-    if (state.ok() && (entry.in_flight || entry.changes != changes)) continue;
-    --entry.loading;
+    if (state.ok() && (head.in_flight || head.changes != changes)) continue;
+    --head.loading;
     if (state.ok()) {
-      ++entry.loads;
-      entry.version = state->version;
-      entry.history = state->current.history;
+      ++head.loads;
+      head.version = state->version;
+      head.history = state->current.history;
     }
     forget_if_idle(at, key);
     return state;
@@ -50,8 +50,8 @@ Result<State> Heads::load(const ConversationKey& key, Shard shard,
 void Heads::forget_if_idle(Stripe& at, const ConversationKey& key) {
   const auto found = at.entries.find(key);
   if (found == at.entries.end()) return;
-  const Entry& entry = *found->second;
-  if (entry.loads == 0 && entry.loading == 0 && !entry.in_flight) at.entries.erase(found);
+  const ActiveHead& head = *found->second;
+  if (head.loads == 0 && head.loading == 0 && !head.in_flight) at.entries.erase(found);
 }
 
 void Heads::release(const ConversationKey& key, Shard shard) {
@@ -80,28 +80,29 @@ std::optional<WriteOutcome> Heads::admit(std::shared_ptr<Pending>& pending) {
     const Commit& commit = pending->commit;
     return commit.epoch < epoch(commit.shard) ? WriteOutcome::fenced : WriteOutcome::conflict;
   }
-  Entry& entry = *found->second;
-  if (entry.in_flight) {
-    entry.waiting.push_back(std::move(pending));
+  ActiveHead& head = *found->second;
+  if (head.in_flight) {
+    head.waiting.push_back(std::move(pending));
     return std::nullopt;
   }
-  return hand_over(entry, pending);
+  return hand_over(head, pending);
 }
 
 /// The caller holds the stripe's lock.
-std::optional<WriteOutcome> Heads::hand_over(Entry& entry, std::shared_ptr<Pending>& pending) {
+std::optional<WriteOutcome> Heads::hand_over(ActiveHead& head, std::shared_ptr<Pending>& pending) {
   const Commit& commit = pending->commit;
   if (closed_.load()) return WriteOutcome::not_written;
   if (commit.epoch < epoch(commit.shard)) return WriteOutcome::fenced;
-  if (entry.loads == 0 || commit.batch.expected != entry.version) {
+  if (head.loads == 0 || commit.batch.expected != head.version) {
     return WriteOutcome::conflict;
   }
-  const TouchedHistories histories = histories_of(commit.batch, entry.history);
+  const TouchedHistories histories = histories_of(commit.batch, head.history);
   pending->history_after = histories.after;
   for (const Id128& history : histories.touched) {
     pending->histories.push_back(history_key(history));
   }
-  entry.in_flight = true;
+  head.in_flight = true;
+  pending->head = &head;
   submit_(std::move(pending));
   return std::nullopt;
 }
@@ -111,22 +112,20 @@ void Heads::settle(const Pending& pending, WriteOutcome outcome, std::vector<Ref
   Stripe& at = stripe(commit.shard);
   {
     const std::lock_guard lock(at.mutex);
-    const auto found = at.entries.find(commit.key);
-    PARLEY_CHECK(found != at.entries.end() && found->second->in_flight);
-    Entry& entry = *found->second;
-    entry.in_flight = false;
-    ++entry.changes;
+    ActiveHead& head = *pending.head;
+    PARLEY_CHECK(head.in_flight);
+    head.in_flight = false;
+    ++head.changes;
     if (outcome == WriteOutcome::committed) {
-      entry.history = pending.history_after;
-      entry.version = commit.batch.after;
+      head.history = pending.history_after;
+      head.version = commit.batch.after;
     }
-    while (!entry.waiting.empty() && !entry.in_flight) {
-      auto next = std::move(entry.waiting.front());
-      entry.waiting.pop_front();
+    while (!head.waiting.empty() && !head.in_flight) {
+      auto next = head.waiting.pop_front();
       CommitWaiter* waiter = next->waiter;
-      if (const auto refusal = hand_over(entry, next)) refused.push_back({waiter, *refusal});
+      if (const auto refusal = hand_over(head, next)) refused.push_back({waiter, *refusal});
     }
-    forget_if_idle(at, commit.key);
+    if (head.loads == 0) forget_if_idle(at, commit.key);
   }
   at.settled.notify_all();
 }

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,19 +12,35 @@
 
 #include "absl/container/flat_hash_map.h"
 
+#include "base/fifo.hpp"
 #include "storage/effects.hpp"
 #include "storage/journal.hpp"
 
 namespace parley {
 
+struct ActiveHead;
+
 /// A commit on its way through the log to the store, and who is told. Not changed once it is in the
 /// log.
 struct Pending {
   Commit commit;
+  ActiveHead* head = nullptr;  ///< of its conversation, while it is in the log's hands
   CommitWaiter* waiter = nullptr;
   std::string payload;              ///< until it is handed to the log
   std::vector<uint64_t> histories;  ///< whose messages it adds or drops: Heads::history_key
   Id128 history_after;              ///< where the next messages go
+};
+
+/// Where a conversation stands. Guarded by its stripe's lock; there from the first load until
+/// nobody has it loaded and nothing is in flight.
+struct ActiveHead {
+  Version version;
+  Id128 history;
+  uint64_t changes = 0;  ///< counts outcomes, so that a load notices one that came between
+  uint32_t loads = 0;
+  uint32_t loading = 0;
+  bool in_flight = false;
+  Fifo<std::shared_ptr<Pending>> waiting;
 };
 
 /// Which conversations are active here and at which version: decides which commits go into the log,
@@ -73,24 +88,15 @@ class Heads {
   static uint64_t history_key(const Id128& history);
 
  private:
-  struct Entry {
-    Version version;
-    Id128 history;
-    uint64_t changes = 0;  ///< counts outcomes, so that a load notices one that came between
-    uint32_t loads = 0;
-    uint32_t loading = 0;
-    bool in_flight = false;
-    std::deque<std::shared_ptr<Pending>> waiting;
-  };
   struct Stripe {
     mutable std::mutex mutex;
     std::condition_variable settled;
-    absl::flat_hash_map<ConversationKey, std::unique_ptr<Entry>> entries;
+    absl::flat_hash_map<ConversationKey, std::unique_ptr<ActiveHead>> entries;
   };
   static constexpr size_t k_stripes = 64;
 
   Stripe& stripe(Shard shard) const { return stripes_[shard.value % k_stripes]; }
-  std::optional<WriteOutcome> hand_over(Entry& entry, std::shared_ptr<Pending>& pending);
+  std::optional<WriteOutcome> hand_over(ActiveHead& head, std::shared_ptr<Pending>& pending);
   static void forget_if_idle(Stripe& stripe, const ConversationKey& key);
 
   const Submit submit_;
