@@ -15,6 +15,9 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
+# Nothing here is ever put in place of by a shared library: functions may be inlined into each other.
+add_compile_options(-fno-semantic-interposition)
+
 add_library(parley_options INTERFACE)
 target_compile_options(parley_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
   -Wno-missing-field-initializers -Werror)

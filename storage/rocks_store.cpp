@@ -93,6 +93,8 @@ ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
   // Why not zstd at once: a flush is on the machine's busy path; the bottom level is where bytes
   // stay.
   family_options.compression = rocksdb::kLZ4Compression;
+  // Why not at all in level 0: what is there is soon read again and merged.
+  family_options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   if (messages || family == Family::state) {
     family_options.bottommost_compression = rocksdb::kZSTD;
     // Why without a dictionary: rows that hold several messages compress nearly as well without,

@@ -188,10 +188,12 @@ TEST_F(StoredRows, LieInMergedFilesOnceNothingChanges) {
     (*store)->db().GetColumnFamilyMetaData((*store)->family(Family::messages), &files);
     return std::pair(uint64_t{files.levels.front().size}, uint64_t{files.levels.back().size});
   };
-  while (journal_->stats().rests == 0 || levels().first > 0) std::this_thread::yield();
+  // On a slow machine it rests in between, and what comes after may be too little to be merged.
+  constexpr uint64_t k_too_little = 1U << 20;
+  while (journal_->stats().rests == 0 || levels().first >= k_too_little) std::this_thread::yield();
   expect_sound();
   close();
-  EXPECT_GT(levels().second, 3'000'000U);
+  EXPECT_GT(levels().second, 2'000'000U);
 }
 
 }  // namespace
