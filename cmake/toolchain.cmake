@@ -29,7 +29,8 @@ if(PARLEY_SANITIZE)
   if(PARLEY_SANITIZE STREQUAL "thread")
     # Why: protobuf lays out MapField differently where it sees this macro; the packaged library did not.
     add_compile_options(-U__SANITIZE_THREAD__)
-    add_library(parley_packaged_sync OBJECT ${CMAKE_SOURCE_DIR}/tests/suppressions/packaged_sync.cpp)
+    add_library(parley_packaged_sync OBJECT ${CMAKE_SOURCE_DIR}/tests/suppressions/packaged_sync.cpp
+      ${CMAKE_SOURCE_DIR}/tests/suppressions/packaged_caf.cpp)
     target_link_libraries(parley_packaged_sync PRIVATE parley_options)
   endif()
 else()

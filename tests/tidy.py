@@ -23,7 +23,7 @@ PURE_WORDS = re.compile(r"std::unordered_|(?<![\w.>])(std::|::)?(rand|time)\(")
 # What may be included where: (name, the includes meant, the files that may).
 PLACES = [
     ("caf", re.compile(r"caf/"),
-     re.compile(r"(tests/)?(actors|cluster)/|tests/support/|bench/|services/(call_queue|node|server)\.")),
+     re.compile(r"(tests/)?(actors|cluster)/|tests/(support|suppressions)/|bench/|services/(call_queue|node|server)\.")),
     ("grpc", re.compile(r"grpc(pp|\+\+)?/|.*\.grpc\.pb\.h$"), re.compile(r"(services|bench|tests)/")),
     ("rocksdb", re.compile(r"rocksdb/"), re.compile(r"storage/(.*\.cpp|.*rocks[^/]*\.hpp)$|(tests|bench)/")),
     ("libpq", re.compile(r"(postgresql/)?libpq"), re.compile(r"storage/.*\.cpp$|tests/")),

@@ -1,23 +1,20 @@
-// Linked into every program of the thread sanitizer's build, and into no other. The packaged absl
-// and gRPC are not built with that sanitizer, so that it does not see that a lock of absl or a
-// completion queue orders what our threads do: each use of them would be a false report. These
+// Linked into every program of the thread sanitizer's build, and into no other. The packaged
+// libraries are not built with that sanitizer: what they do themselves it is told to overlook
+// (ignore_noninstrumented_modules), but it does not see either that a lock of absl or a completion
+// queue of gRPC orders what our threads do, and each use of them would be a false report. These
 // functions take the place of theirs, say what they order, and pass the call on. Unlike a
 // suppression this hides no race of ours.
-#include <dlfcn.h>
-
 #include "absl/synchronization/mutex.h"
 #include <grpc/grpc.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
 #include <sanitizer/tsan_interface.h>
 
+#include "tests/suppressions/next.hpp"
+
 // In libtsan, but declared in no header of gcc 12.
 extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
 extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
-
-/// The library's own function of this mangled name; `Function` is its type, with `this` in front.
-#define NEXT(Function, symbol) \
-  static const auto next = reinterpret_cast<Function>(dlsym(RTLD_NEXT, symbol))
 
 namespace absl {
 ABSL_NAMESPACE_BEGIN
