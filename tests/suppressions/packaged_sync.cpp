@@ -4,6 +4,8 @@
 // queue of gRPC orders what our threads do, and each use of them would be a false report. These
 // functions take the place of theirs, say what they order, and pass the call on. Unlike a
 // suppression this hides no race of ours.
+#include <memory>
+
 #include "absl/synchronization/mutex.h"
 #include <grpc/grpc.h>
 #include <grpcpp/alarm.h>
@@ -86,6 +88,24 @@ grpc_event grpc_completion_queue_pluck(grpc_completion_queue* queue, void* tag,
   const grpc_event event = next(queue, tag, deadline, reserved);
   if (event.type == GRPC_OP_COMPLETE) __tsan_acquire(event.tag);
   return event;
+}
+
+// Bytes that we hand over are let go of by whichever thread of gRPC's is the last to need them.
+grpc_slice grpc_slice_new_with_user_data(void* bytes, size_t size, void (*destroy)(void*),
+                                         void* owner) {
+  NEXT(decltype(&grpc_slice_new_with_user_data), "grpc_slice_new_with_user_data");
+  struct Kept {
+    void (*destroy)(void*);
+    void* owner;
+  };
+  auto* kept = new Kept{destroy, owner};
+  const auto let_go = [](void* unneeded) {
+    __tsan_acquire(unneeded);
+    const std::unique_ptr<Kept> gone(static_cast<Kept*>(unneeded));
+    gone->destroy(gone->owner);
+  };
+  __tsan_release(kept);
+  return next(bytes, size, let_go, kept);
 }
 
 }  // extern "C"
