@@ -214,7 +214,7 @@ void ConversationShell::retire_if_quiet() {
   if (!retiring_ || write_under_way_ || (engine_ && !engine_->quiescent())) return;
   retiring_ = false;
   if (engine_ && !engine_->abandoned()) {
-    if (engine_->events_since_snapshot() > 0) {
+    if (engine_->snapshot_due_at_end()) {
       environment_->journal.keep_snapshot(address_.key, address_.shard,
                                           std::make_shared<const State>(engine_->tentative()));
     }

@@ -45,6 +45,9 @@ Engine::Engine(Loaded loaded, Ownership ownership, const Limits& limits)
       tentative_(std::move(loaded.state)),
       durable_(tentative_.version),
       indexed_(index_row(tentative_)),
+      events_since_snapshot_(loaded.events_since_snapshot),
+      bytes_since_snapshot_(loaded.events_since_snapshot *
+                            (k_event_overhead_bytes + k_dedup_entry_bytes)),
       snapshot_bytes_(rough_bytes(tentative_)) {
   recent_.bound(tentative_.policy.hot_window_messages, limits_.hot_window_bytes);
   for (auto& message : loaded.recent) recent_.push(std::move(message));

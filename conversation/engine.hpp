@@ -125,6 +125,7 @@ using Output = std::variant<Append, Render, Answer, Publish, Abandon>;
 struct Loaded {
   State state;
   std::vector<Message> recent;  ///< the last messages, oldest first; may be fewer than the window
+  uint64_t events_since_snapshot = 0;  ///< read to come to `state`
 };
 
 /// One activation of one conversation.
@@ -151,8 +152,13 @@ class Engine {
   /// Nothing is under way and nobody waits: the activation may end without anybody noticing.
   [[nodiscard]] bool quiescent() const { return !in_flight_ && queue_.empty() && held_.empty(); }
   [[nodiscard]] bool abandoned() const { return abandoned_.has_value(); }
-  /// Events since the last snapshot: 0 means that storing another is pointless.
+  /// Events since the last snapshot, by whichever activation.
   [[nodiscard]] uint64_t events_since_snapshot() const { return events_since_snapshot_; }
+  /// The activation ends, and a snapshot would spare the next one enough. A few events are read as
+  /// fast as a snapshot, and most conversations have no more.
+  [[nodiscard]] bool snapshot_due_at_end() const {
+    return events_since_snapshot_ >= limits_.snapshot_events_at_end;
+  }
   [[nodiscard]] size_t memory_bytes() const;
 
  private:

@@ -36,6 +36,7 @@ struct Limits {
   size_t waiting_calls = 4096;           ///< calls held for durability in one conversation
   size_t watchers_per_conversation = 1000;
   size_t snapshot_events = 128;             ///< events after which a snapshot may be due
+  size_t snapshot_events_at_end = 16;       ///< the same, where an activation ends
   int64_t money_units = 1'000'000'000'000;  ///< of one amount, either sign
   int64_t tokens = 1'000'000'000'000;       ///< of one count
 };

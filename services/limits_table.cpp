@@ -83,6 +83,8 @@ std::string limits_table_markdown(const Limits& l) {
        "watch streams of one"},
       {"snapshot_events", number(l.snapshot_events), "",
        "changes after which a snapshot may be due"},
+      {"snapshot_events_at_end", number(l.snapshot_events_at_end), "",
+       "changes after which one is written when a conversation leaves memory"},
       {"money_units", l.money_units, "", "units of one amount of money, of either sign"},
       {"tokens", l.tokens, "", "one count of tokens"},
   });

@@ -28,11 +28,12 @@ Status LocalJournal::note(const ConversationKey&, uint64_t hash, Status status) 
 Result<Loaded> LocalJournal::load(const ConversationKey& key, Shard shard) {
   const uint64_t hash = key_hash(key);
   std::vector<Message> recent;
+  uint64_t events = 0;
   auto state = heads_->load(key, shard, [&]() -> Result<State> {
     if (Status status = await(key, hash); !status.ok()) return status;
     if (Status status = check_undamaged(key, hash); !status.ok()) return status;
     const StoreView view(*store_);
-    auto read = read_stored_state(view, key, shard);
+    auto read = read_stored_state(view, key, shard, {}, &events);
     if (!read.ok()) return note(key, hash, read.status());
     const size_t window = read->policy.hot_window_messages;
     recent.clear();
@@ -46,7 +47,7 @@ Result<Loaded> LocalJournal::load(const ConversationKey& key, Shard shard) {
     return read;
   });
   if (!state.ok()) return state.status();
-  return Loaded{*std::move(state), std::move(recent)};
+  return Loaded{*std::move(state), std::move(recent), events};
 }
 
 Result<State> LocalJournal::read_state(const ConversationKey& key, Shard shard) {

@@ -46,6 +46,7 @@ class Fold {
     if (at_) return version_not_stored(key_, *at_, {});
     return std::move(state_);
   }
+  [[nodiscard]] uint64_t events() const { return events_; }
 
  private:
   void step() {
@@ -98,6 +99,7 @@ class Fold {
       }
       if (event.version != state_.version.next()) return gap(event.version);
       evolve_in_place(state_, event);
+      ++events_;
       if (state_.version != event.version) return damaged_conversation(key_, "an event ends it");
     }
     return absl::OkStatus();
@@ -127,6 +129,7 @@ class Fold {
   const std::string prefix_;
   StoreView::Scan scan_;
   State state_;
+  uint64_t events_ = 0;  ///< after the snapshot
   std::string seek_to_;
   bool done_ = false;
 };
@@ -213,8 +216,11 @@ Result<std::optional<HeadRow>> read_head(const StoreView& view, const Conversati
 }
 
 Result<State> read_stored_state(const StoreView& view, const ConversationKey& key, Shard shard,
-                                std::optional<Version> at) {
-  return Fold(view, key, shard, at).run();
+                                std::optional<Version> at, uint64_t* events) {
+  Fold fold(view, key, shard, at);
+  auto state = fold.run();
+  if (events != nullptr) *events = fold.events();
+  return state;
 }
 
 Result<State> read_remains(const StoreView& view, const ConversationKey& key, Shard shard) {

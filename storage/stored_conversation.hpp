@@ -51,8 +51,9 @@ Result<std::optional<HeadRow>> read_head(const StoreView& view, const Conversati
                                          Shard shard);
 
 /// The state as stored, or as of a version up to the newest. `State{}` where nothing is stored.
+/// Counts the events that were read after the snapshot, where asked to.
 Result<State> read_stored_state(const StoreView& view, const ConversationKey& key, Shard shard,
-                                std::optional<Version> at = {});
+                                std::optional<Version> at = {}, uint64_t* events = nullptr);
 
 /// What was left when the present incarnation began, or what is left of the last one.
 Result<State> read_remains(const StoreView& view, const ConversationKey& key, Shard shard);

@@ -15,10 +15,11 @@ TEST(Registry, LoadsAConversationOnceForManyCalls) {
   EXPECT_EQ(world.registry().stats().live, 1);
 }
 
-TEST(Registry, PutsAwayWhatIsIdleWithASnapshot) {
+TEST(Registry, PutsAwayWhatIsIdleWithASnapshotAfterManyChanges) {
   ActorWorld world({.bytes_max = 1 << 20, .idle_micros_max = 1'000'000});
   world.journal.let_all_pass();
-  world.append("a", "x");
+  const size_t enough = Limits{}.snapshot_events_at_end;
+  for (size_t i = 0; i < enough; ++i) world.append("a", "x");
   world.clock.steady_now.micros += 500'000;
   world.append("b", "x");
   world.clock.steady_now.micros += 700'000;
@@ -28,6 +29,11 @@ TEST(Registry, PutsAwayWhatIsIdleWithASnapshot) {
   EXPECT_TRUE(world.registry().is_live(world.address("b")));
   EXPECT_EQ(world.journal.snapshots, 1);
   EXPECT_EQ(world.journal.releases, 1);
+  world.clock.steady_now.micros += 1'500'000;
+  world.registry().sweep();
+  world.run();
+  EXPECT_EQ(world.journal.releases, 2);
+  EXPECT_EQ(world.journal.snapshots, 1) << "few events are read as fast as a snapshot";
 }
 
 TEST(Registry, KeepsWhatIsWatched) {

@@ -144,6 +144,22 @@ TEST(Engine, AttachesASnapshotWhenDue) {
   }
 }
 
+TEST(Engine, CountsEventsSinceASnapshotThroughActivations) {
+  Limits limits;
+  limits.snapshot_events_at_end = 4;
+  EngineRig first(limits);
+  first.submit(1, create()).written();
+  first.submit(2, append({"x"})).written();
+  EXPECT_EQ(first.engine().events_since_snapshot(), 2U);
+  EXPECT_FALSE(first.engine().snapshot_due_at_end());
+  EngineRig second(limits, {first.engine().tentative(), {}, 2});
+  EXPECT_FALSE(second.engine().snapshot_due_at_end());
+  second.submit(1, append({"y"})).written();
+  second.submit(2, append({"z"})).written();
+  EXPECT_EQ(second.engine().events_since_snapshot(), 4U);
+  EXPECT_TRUE(second.engine().snapshot_due_at_end()) << "each activation added but a few";
+}
+
 TEST(Engine, RunsWithoutSnapshotsBelowTheBound) {
   EngineRig rig;
   for (Ticket ticket = 1; ticket <= 20; ++ticket) {

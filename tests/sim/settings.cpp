@@ -41,6 +41,7 @@ Rates draw_rates(Rng& rng) {
 Limits draw_limits(Rng& rng) {
   Limits limits;
   limits.snapshot_events = 1 + rng.below(12);
+  limits.snapshot_events_at_end = 1 + limits.snapshot_events / 4;
   limits.waiting_calls = rng.below(4) == 0 ? 3 : 4096;
   limits.forks_per_conversation = rng.below(4) == 0 ? 2 : 1000;
   limits.fork_depth = rng.below(4) == 0 ? 2 : 64;

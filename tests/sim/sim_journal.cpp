@@ -127,7 +127,9 @@ Loaded SimJournal::load(uint8_t thread) const {
   if (stored.snapshot) loaded.state = *stored.snapshot;
   for (size_t i = stored.incarnation; i < stored.log.size(); ++i) {
     const Event& event = *stored.log[i].event;
-    if (loaded.state.version < event.version) loaded.state = evolve(std::move(loaded.state), event);
+    if (loaded.state.version >= event.version) continue;
+    loaded.state = evolve(std::move(loaded.state), event);
+    ++loaded.events_since_snapshot;
   }
   const State& state = loaded.state;
   const uint64_t last = state.last_sequence.value;

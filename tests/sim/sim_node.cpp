@@ -173,7 +173,7 @@ void SimNode::passivate(uint8_t thread) {
   if (!activation || !activation->engine || !activation->engine->quiescent()) return;
   const Engine& engine = *activation->engine;
   around_.timeline.trace("passivate", id_, thread, engine.durable().value);
-  if (engine.events_since_snapshot() > 0) {
+  if (engine.snapshot_due_at_end()) {
     around_.journal.keep_snapshot(thread, std::make_shared<const State>(engine.tentative()));
   }
   end_activation(thread, Result::not_done);

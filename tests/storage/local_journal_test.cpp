@@ -82,6 +82,19 @@ TEST_F(LocalJournalTest, LetsGoOfTheLogOnceFlushed) {
   EXPECT_EQ(opened("talk").state(), talk.state());
 }
 
+TEST_F(LocalJournalTest, CountsTheEventsThatItReadAfterASnapshot) {
+  open();
+  Driver talk = opened("talk");
+  talk.append_numbered(4);
+  EXPECT_EQ(journal_->load(talk.key(), talk.shard())->events_since_snapshot, 5U);
+  talk.snapshot_next = true;
+  talk.append_numbered(1);
+  talk.snapshot_next = false;
+  EXPECT_EQ(journal_->load(talk.key(), talk.shard())->events_since_snapshot, 0U);
+  talk.append_numbered(3);
+  EXPECT_EQ(journal_->load(talk.key(), talk.shard())->events_since_snapshot, 3U);
+}
+
 TEST_F(LocalJournalTest, RefusesASecondProcess) {
   open();
   auto second = LocalJournal::open(options_);

@@ -86,6 +86,7 @@ Stage::Stage(uint64_t seed, Lie what_is_broken, bool verbose)
     : rng(seed), rates(draw_rates(rng)), lie(what_is_broken), verbose_(verbose) {
   addresses_ = draw_addresses(environment.shard_count);
   limits.snapshot_events = 3;
+  limits.snapshot_events_at_end = 1;
   limits.waiting_calls = 1 + rng.below(40);
   limits.watchers_per_conversation = 2;
   system_ =
