@@ -17,6 +17,13 @@
 #include "services/release.hpp"
 #include "services/server.hpp"
 
+/// Read by jemalloc, before main. Memory that was freed goes back to the system soon, also when
+/// nothing is allocated any more: an idle server keeps none for calls to come.
+extern "C" {
+// NOLINTNEXTLINE(misc-use-internal-linkage,cppcoreguidelines-avoid-non-const-global-variables)
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:0";
+}
+
 namespace {
 
 /// Signals are waited for, never handled asynchronously: blocked in every thread from the start.
