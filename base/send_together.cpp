@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -36,6 +37,9 @@ void SendTogether::hold(int socket) {
 }
 
 SendTogether* SendTogether::here() { return running; }
+
+SendTogether::Pause::Pause() : paused_(std::exchange(running, nullptr)) {}
+SendTogether::Pause::~Pause() { running = paused_; }
 
 }  // namespace parley
 

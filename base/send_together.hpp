@@ -8,9 +8,8 @@ namespace parley {
 /// piece for each connection.
 ///
 /// Why: gRPC sends every answer by itself, and a segment, a wake-up of the client and a read there
-/// cost it more than the answer. The answers of one group commit are ready together, so none waits
-/// for longer than it takes to make them. gRPC 1.51 has no switch for that: this replaces the
-/// `sendmsg` that it calls, for as long as this lives and on this thread alone.
+/// cost more than the answer. gRPC 1.51 has no switch for that: this replaces the `sendmsg` that it
+/// calls, for as long as this lives and on this thread alone.
 ///
 /// On the stack; one at a time on a thread. Keep it short.
 class SendTogether {
@@ -22,8 +21,20 @@ class SendTogether {
 
   /// Something is about to be sent there: it waits for the end.
   void hold(int socket);
-  /// The one that lives on this thread; null if none does.
+  /// The one that lives on this thread; null if none does or it is paused.
   static SendTogether* here();
+
+  /// While one exists, its thread sends at once, and what was held back for that connection first.
+  class Pause {
+   public:
+    Pause();
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    SendTogether* const paused_;
+  };
 
  private:
   std::vector<int> sockets_;

@@ -22,7 +22,9 @@ constexpr const char* k_preface =
     "absolute figures move with whatever else runs (\"others\" is the CPU that neither the server\n"
     "nor the client used, in cores). The echo is a call of the same server that does nothing, "
     "with\n"
-    "requests and answers of the same sizes: the limit.\n";
+    "requests and answers of the same sizes, each answer sent by itself as gRPC does: the limit.\n"
+    "\"Echo in bursts\" does nothing, too, but its answers are sent together as all others are\n"
+    "(docs/decisions/0010): what is left between it and a call is the call's own work.\n";
 
 /// "<!-- section append -->"
 std::string mark(const std::string& name) { return absl::StrCat("<!-- section ", name, " -->"); }

@@ -96,10 +96,11 @@ NextRequest gets(const Crowd& crowd, int message_limit, uint64_t stride) {
   };
 }
 
-NextRequest echoes(size_t request_bytes, size_t answer_bytes) {
+NextRequest echoes(size_t request_bytes, size_t answer_bytes, bool apart) {
   parley::bench::v1::EchoResponse answer;
   while (answer.ByteSizeLong() < answer_bytes) answer.mutable_payload()->push_back('x');
   parley::bench::v1::EchoRequest echo;
+  echo.set_apart(apart);
   echo.set_answer_bytes(static_cast<int32_t>(answer.payload().size()));
   while (echo.ByteSizeLong() < request_bytes) echo.mutable_payload()->push_back('x');
   return [bytes = echo.SerializeAsString()](uint64_t, Request& request) {

@@ -36,7 +36,7 @@ NextRequest appends(const Crowd& crowd, const AppendShape& shape = {});
 /// Reads the conversations round robin; each step of `stride` further on.
 NextRequest gets(const Crowd& crowd, int message_limit, uint64_t stride = 1);
 /// Echoes whose messages have exactly these sizes (of at least a few bytes).
-NextRequest echoes(size_t request_bytes, size_t answer_bytes);
+NextRequest echoes(size_t request_bytes, size_t answer_bytes, bool apart);
 
 /// `bytes` of words, other ones for another seed.
 std::string words(size_t bytes, uint64_t seed);

@@ -114,10 +114,10 @@ void add_rows(Table& table, const std::string& what, const std::vector<Runs>& si
   }
 }
 
-NextRequest echoes_like(Caller& caller, const NextRequest& next) {
+NextRequest echoes_like(Caller& caller, const NextRequest& next, bool apart) {
   Request request;
   next(0, request);
-  return echoes(request.bytes.size(), call_once(caller, request));
+  return echoes(request.bytes.size(), call_once(caller, request), apart);
 }
 
 LoadResult fill(Caller& caller, const Crowd& crowd, const AppendShape& shape, int appends_each) {

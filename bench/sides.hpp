@@ -42,7 +42,7 @@ Table side_table();
 void add_rows(Table& table, const std::string& what, const std::vector<Runs>& sides);
 
 /// Echoes of the sizes that this request and its answer have.
-NextRequest echoes_like(Caller& caller, const NextRequest& next);
+NextRequest echoes_like(Caller& caller, const NextRequest& next, bool apart = true);
 
 /// Appends to each conversation of the crowd as often as said, many at a time; says how it goes.
 LoadResult fill(Caller& caller, const Crowd& crowd, const AppendShape& shape, int appends_each = 1);

@@ -53,7 +53,9 @@ Section ask_append(const Settings& settings) {
   const NextRequest append = appends(k_thousand);
   const auto compare = [&](Caller& caller, int in_flight, int connections) {
     say(load_name(in_flight, connections));
-    const std::vector<Side> sides = {{"echo", echoes_like(caller, append)}, {"append", append}};
+    const std::vector<Side> sides = {{"echo", echoes_like(caller, append)},
+                                     {"append", append},
+                                     {"echo in bursts", echoes_like(caller, append, false)}};
     add_rows(table, load_name(in_flight, connections),
              interleave(settings, stage.server, caller, sides, in_flight));
   };
@@ -83,7 +85,9 @@ Section ask_read(const Settings& settings) {
   const size_t bytes = call_once(*stage.caller, get);
   const auto compare = [&](Caller& caller, int connections) {
     say(load_name(settings.in_flight, connections));
-    const std::vector<Side> sides = {{"echo", echoes_like(caller, get)}, {"get", get}};
+    const std::vector<Side> sides = {{"echo", echoes_like(caller, get)},
+                                     {"get", get},
+                                     {"echo in bursts", echoes_like(caller, get, false)}};
     add_rows(table, load_name(settings.in_flight, connections),
              interleave(settings, stage.server, caller, sides, settings.in_flight));
   };

@@ -7,13 +7,15 @@
 #include "actors/inline_unit.hpp"
 #include "actors/messages.hpp"
 #include "base/burst.hpp"
+#include "base/cpus.hpp"
 #include "base/send_together.hpp"
 
 namespace parley {
 namespace {
 
-/// So many events are answered before the log is woken for what they brought.
-constexpr int k_burst = 64;
+/// So many events are served before the log is woken for what they brought and their answers leave.
+/// Why not more: the first answer waits for the last.
+constexpr int k_burst = 32;
 
 }  // namespace
 
@@ -22,8 +24,12 @@ CallQueue::CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerComp
 
 CallQueue::~CallQueue() = default;
 
-void CallQueue::start(int threads) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(); });
+void CallQueue::start(int threads, std::vector<int> cpus) {
+  for (size_t i = 0; i < static_cast<size_t>(threads); ++i) {
+    std::optional<int> cpu;
+    if (!cpus.empty()) cpu = cpus[i % cpus.size()];
+    threads_.emplace_back([this, cpu] { serve(cpu); });
+  }
 }
 
 void CallQueue::stop() {
@@ -32,12 +38,14 @@ void CallQueue::stop() {
   threads_.clear();
 }
 
-void CallQueue::serve() {
+void CallQueue::serve(std::optional<int> cpu) {
+  if (cpu) stay_on_cpu(*cpu);
   resumer_here() = this;
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {
     const Burst burst;
+    const SendTogether together;
     static_cast<Tag*>(tag)->proceed(ok);
     for (int more = 1; more < k_burst; ++more) {
       const auto now = gpr_inf_past(GPR_CLOCK_MONOTONIC);
@@ -78,7 +86,6 @@ void CallQueue::answer_bell() {
     finished.swap(finished_);
     jobs.swap(jobs_);
   }
-  const SendTogether together;
   InlineUnit& unit = InlineUnit::here(system_);
   for (auto& write : finished) {
     unit.enqueue(caf::actor_cast<caf::abstract_actor*>(write.actor), WrittenMessage{write.outcome});

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -27,7 +28,8 @@ class Tag {
 /// A gRPC completion queue with the threads that serve it: the place where calls come in, where
 /// conversations run inline, and where finished writes come back by way of the bell.
 ///
-/// Events that are there already are served in one burst, so that the log writes them together.
+/// Events that are there already are served in one burst, so that the log writes them together and
+/// their answers leave together.
 ///
 /// Owned by the server. `written`, `flush` and `post` on any thread; all else runs on the queue's
 /// own threads. Invariant: nothing that runs here blocks (D16).
@@ -36,7 +38,8 @@ class CallQueue final : public Resumer {
   CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerCompletionQueue> queue);
   ~CallQueue() override;
 
-  void start(int threads);
+  /// Thread i stays on `cpus[i % size]`; with none, each runs where the kernel puts it.
+  void start(int threads, std::vector<int> cpus);
   /// To be called when no call, stream or write is left. Joins the threads.
   void stop();
 
@@ -62,7 +65,7 @@ class CallQueue final : public Resumer {
     CallQueue& queue_;
   };
 
-  void serve();
+  void serve(std::optional<int> cpu);
   void answer_bell();
 
   caf::actor_system& system_;

@@ -52,6 +52,10 @@ void add_sizes(CLI::App& app, Config& config) {
   app.add_option("--threads", config.threads, "Threads of each completion queue (0: by cores)")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
+  app.add_option("--queue-cpus", config.queue_cpus,
+                 "CPUs that the queues' threads stay on, in turn, e.g. 0,2 (default: any); best "
+                 "those that serve no interrupts of the disk")
+      ->delimiter(',');
 }
 
 void add_times(CLI::App& app, Config& config) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conversation/limits.hpp"
 
@@ -27,9 +28,10 @@ struct Config {
   int64_t scrub_seconds = 10;
   int64_t watch_stall_seconds = 30;
   uint32_t shard_count = 256;
-  int queues = 0;     ///< completion queues; 0: by the number of cores
-  int threads = 0;    ///< threads of each queue; 0: by the number of cores
-  bool echo = false;  ///< also serve the no-op echo for benchmarks
+  int queues = 0;               ///< completion queues; 0: by the number of cores
+  int threads = 0;              ///< threads of each queue; 0: by the number of cores
+  std::vector<int> queue_cpus;  ///< where threads of queues stay; empty: anywhere
+  bool echo = false;            ///< also serve the no-op echo for benchmarks
   Limits limits;
 };
 

@@ -1,6 +1,9 @@
 #include "services/echo_service.hpp"
 
 #include <algorithm>
+#include <optional>
+
+#include "base/send_together.hpp"
 
 namespace parley {
 namespace {
@@ -16,6 +19,8 @@ void EchoService::serve(CallQueue& queue) {
     bench::v1::EchoResponse response;
     const int32_t bytes = std::clamp(rpc->request.answer_bytes(), 0, k_answer_bytes_max);
     response.mutable_payload()->assign(static_cast<size_t>(bytes), 'x');
+    std::optional<SendTogether::Pause> pause;
+    if (rpc->request.apart()) pause.emplace();
     rpc->finish_message(response);
   };
   auto method = std::make_shared<Call::Method>(

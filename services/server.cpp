@@ -17,6 +17,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "base/check.hpp"
+#include "base/cpus.hpp"
 #include "base/log.hpp"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
@@ -139,6 +140,7 @@ class RunningServer final : public Server {
 };
 
 Status RunningServer::open() {
+  if (Status status = check_cpus("--queue-cpus", config_.queue_cpus); !status.ok()) return status;
   auto store = LocalJournal::open(storage_options(config_, end_process));
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
@@ -193,13 +195,18 @@ Status RunningServer::listen() {
   }
   node_->address_text =
       absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), port_);
+  std::vector<int> cpus = config_.queue_cpus;
   for (auto& queue : queues_) {
     conversations_->serve(*queue);
     transfers_->serve(*queue);
     admin_->serve(*queue);
     health_.serve(*queue);
     if (config_.echo) echo_->serve(*queue);
-    queue->start(number_or(config_.threads, 1));
+    const int threads = number_or(config_.threads, 1);
+    queue->start(threads, cpus);
+    if (!cpus.empty()) {
+      std::rotate(cpus.begin(), cpus.begin() + threads % static_cast<int>(cpus.size()), cpus.end());
+    }
   }
   return absl::OkStatus();
 }

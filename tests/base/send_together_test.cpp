@@ -97,6 +97,22 @@ TEST(SendTogether, LeavesOthersAlone) {
   EXPECT_EQ(connection.receive(k_soon_ms), "after");
 }
 
+TEST(SendTogether, SendsAtOnceWhilePausedInOrder) {
+  const Connection connection;
+  {
+    const SendTogether together;
+    connection.send("a");
+    {
+      const SendTogether::Pause pause;
+      connection.send("b");
+      EXPECT_EQ(connection.receive(k_soon_ms), "ab");
+    }
+    connection.send("c");
+    EXPECT_EQ(connection.receive(0), "");
+  }
+  EXPECT_EQ(connection.receive(k_soon_ms), "c");
+}
+
 TEST(SendTogether, DoesNotMindWhatIsNoTcpConnection) {
   std::array<int, 2> pair{};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace parley {
+
+/// The CPUs that the calling thread may run on, ascending.
+std::vector<int> usable_cpus();
+
+/// OK where each is one of usable_cpus(); else INVALID_ARGUMENT whose message names `flag` and the
+/// remedy.
+Status check_cpus(std::string_view flag, std::span<const int> cpus);
+
+/// The calling thread runs on this CPU alone from now on; nothing happens where it may not.
+void stay_on_cpu(int cpu);
+
+}  // namespace parley
