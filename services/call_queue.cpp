@@ -15,7 +15,7 @@ namespace {
 
 /// So many events are served before the log is woken for what they brought and their answers leave.
 /// Why not more: the first answer waits for the last.
-constexpr int k_burst = 32;
+constexpr int k_burst = 64;
 
 }  // namespace
 

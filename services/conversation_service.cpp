@@ -32,7 +32,8 @@ class AppendCall final : public Call {
   void answer(Outcome outcome, bool replayed) override {
     if (const auto* receipt = std::get_if<Receipt>(&outcome)) {
       node_.note_replay(rpc_->context(), replayed);
-      v1::AppendMessagesResponse response;
+      // All its fields are set anew each time, and none of it is allocated.
+      thread_local v1::AppendMessagesResponse response;
       fill_append_response(*receipt, response);
       rpc_->finish_message(response);
     } else if (const auto* refusal = std::get_if<Refusal>(&outcome)) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "base/check.hpp"
 #include "services/call_queue.hpp"
 #include "services/error_table.hpp"
+#include "services/spare_messages.hpp"
 #include "services/traffic.hpp"
 
 namespace parley {
@@ -94,6 +96,7 @@ class Rpc final : public Tag {
 
   void proceed(bool ok) override {
     if (step_ == Step::finishing || !ok) {
+      SpareMessages<Request>::here().keep(request, request_bytes_);
       delete this;
       return;
     }
@@ -106,9 +109,11 @@ class Rpc final : public Tag {
 
   void begin() {
     if (method_.traffic.draining) return finish_error(make_error(ErrorId::server_draining));
-    if (bytes_.Length() > method_.request_bytes_max) {
-      return finish_error(request_too_large(bytes_.Length(), method_.request_bytes_max));
+    request_bytes_ = bytes_.Length();
+    if (request_bytes_ > method_.request_bytes_max) {
+      return finish_error(request_too_large(request_bytes_, method_.request_bytes_max));
     }
+    SpareMessages<Request>::here().equip(request);
     if (!parse(bytes_, request)) return finish_error(undecodable_request());
     auto tenant_or = tenant_of(context_);
     if (auto* error = std::get_if<ApiError>(&tenant_or)) return finish_error(*error);
@@ -121,6 +126,7 @@ class Rpc final : public Tag {
   CallQueue& queue_;
   grpc::ServerContext context_;
   grpc::ByteBuffer bytes_;
+  size_t request_bytes_ = SIZE_MAX;  ///< on the wire
   Writer writer_;
   std::atomic<Step> step_{Step::waiting};
   std::optional<UnderWay> under_way_;
