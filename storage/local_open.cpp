@@ -239,7 +239,8 @@ Status LocalJournal::open_lane(log::Mark last) {
   lane_ = *std::move(lane);
   const size_t half = options_.memory_bytes / 2;
   upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_,
-                                     UpkeepOptions{.flush_bytes = half / 3 * 2,
+                                     UpkeepOptions{.flush_bytes = half / 2,
+                                                   .unflushed_max = half / 3 * 2,
                                                    .scrub_every = options_.scrub_every,
                                                    .rest_after = options_.rest_after});
   if (!identity_->begun) {

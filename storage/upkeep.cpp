@@ -178,7 +178,7 @@ Status Upkeep::check_room(uint64_t left_free) const {
 }
 
 bool Upkeep::may_apply() const {
-  return store_.memtable_bytes() < 2 * options_.flush_bytes || check_room(k_room_bytes).ok();
+  return store_.memtable_bytes() < options_.unflushed_max || check_room(k_room_bytes).ok();
 }
 
 Status Upkeep::flush() {

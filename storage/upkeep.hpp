@@ -17,7 +17,10 @@
 namespace parley {
 
 struct UpkeepOptions {
-  size_t flush_bytes = 16U << 20;    ///< unflushed bytes that are worth a flush
+  size_t flush_bytes = 16U << 20;  ///< unflushed bytes that are worth a flush
+  /// Beyond it nothing is applied unless there is room for the flush. Stays so far below the bound
+  /// at which RocksDB flushes by itself that one more round fits in between.
+  size_t unflushed_max = 32U << 20;
   uint64_t closed_segments_max = 2;  ///< of the log, before a flush lets go of them
   std::chrono::seconds flush_every{300};
   std::chrono::seconds scrub_every{10};
