@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -273,13 +275,14 @@ TEST_F(LogDamage, RefusesToStartWithoutTheLogOrTheStore) {
   create_some(1);
   // So much that the log alone does not hold all of it any more: else it would be enough to start
   // from.
-  constexpr int k_appends_max = 600;
-  for (int i = 0, segments = 100; i < 80 || segments > 5; ++i) {
-    ASSERT_LT(i, k_appends_max) << "the log lets go of nothing";
-    append_marked("c0", 100'000);
+  for (int i = 0; i < 120; ++i) append_marked("c0", 100'000);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (int64_t segments = 100; segments > 5;) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "the log lets go of nothing";
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
     const auto info = client().call(pb::GetServerInfoRequest());
     ASSERT_TRUE(info.ok()) << info.status;
-    segments = static_cast<int>(info.value.counters().at("storage.log_segments"));
+    segments = info.value.counters().at("storage.log_segments");
   }
   stop();
   for (const fs::path& folder : {log(), store(), dir_ / "data" / "IDENTITY"}) {
