@@ -8,20 +8,21 @@ namespace {
 
 constexpr size_t k_slots_min = 4;
 
-/// Request ids are random as a rule; where a caller's are not, both halves count.
-uint64_t mixed(const Id128& id) {
+/// Among so many buckets, a power of two. Request ids are random as a rule; where a caller's are
+/// not, both halves count.
+size_t bucket(const Id128& id, size_t buckets) {
   uint64_t low = 0;
   uint64_t high = 0;
   std::memcpy(&low, id.bytes.data(), sizeof low);
   std::memcpy(&high, id.bytes.data() + sizeof low, sizeof high);
   const uint64_t mixed = (low ^ (high * 0x9e3779b97f4a7c15)) * 0xbf58476d1ce4e5b9;
-  return mixed ^ (mixed >> 32);
+  return (mixed ^ (mixed >> 32)) & (buckets - 1);
 }
 
 }  // namespace
 
 uint32_t& DedupWindow::bucket_of(const Id128& request) {
-  return newest_[mixed(request) & (newest_.size() - 1)];
+  return newest_[bucket(request, newest_.size())];
 }
 
 const DedupEntry* DedupWindow::find(const Id128& request) const {
@@ -32,7 +33,7 @@ const DedupEntry* DedupWindow::find(const Id128& request) const {
     }
     return nullptr;
   }
-  uint32_t slot = newest_[mixed(request) & (newest_.size() - 1)];
+  uint32_t slot = newest_[bucket(request, newest_.size())];
   while (slot != k_none && slots_[slot].entry.request != request) slot = slots_[slot].older;
   return slot == k_none ? nullptr : &slots_[slot].entry;
 }
