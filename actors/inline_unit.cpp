@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include <caf/logger.hpp>
+
 namespace parley {
 namespace {
 
@@ -20,6 +22,9 @@ InlineUnit& InlineUnit::here(caf::actor_system& system) {
 void InlineUnit::run() {
   if (running_) return;
   running_ = true;
+  // Why: where a spawn has set one, each turn of an actor notes its id for CAF's log in a map that
+  // all threads share. That log is off.
+  caf::logger::set_current_actor_system(nullptr);
   while (!ready_.empty()) {
     caf::resumable* next = ready_.back();
     ready_.pop_back();

@@ -7,4 +7,9 @@ namespace parley {
 /// threads that are lent.
 void work_in_background();
 
+/// The calling thread takes short turns from now on: when it wakes it need not wait for the end of
+/// another's turn, which takes milliseconds. For threads that answer calls. Nothing happens before
+/// Linux 6.12.
+void take_short_turns();
+
 }  // namespace parley

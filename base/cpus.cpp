@@ -37,4 +37,12 @@ void stay_on_cpu(int cpu) {
   sched_setaffinity(0, sizeof set, &set);
 }
 
+void leave_cpus(std::span<const int> cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return;
+  for (const int cpu : cpus) CPU_CLR(cpu, &set);
+  if (CPU_COUNT(&set) > 0) sched_setaffinity(0, sizeof set, &set);
+}
+
 }  // namespace parley

@@ -6,6 +6,7 @@
 
 #include "actors/inline_unit.hpp"
 #include "actors/messages.hpp"
+#include "base/background.hpp"
 #include "base/burst.hpp"
 #include "base/cpus.hpp"
 #include "base/send_together.hpp"
@@ -24,12 +25,8 @@ CallQueue::CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerComp
 
 CallQueue::~CallQueue() = default;
 
-void CallQueue::start(int threads, std::vector<int> cpus) {
-  for (size_t i = 0; i < static_cast<size_t>(threads); ++i) {
-    std::optional<int> cpu;
-    if (!cpus.empty()) cpu = cpus[i % cpus.size()];
-    threads_.emplace_back([this, cpu] { serve(cpu); });
-  }
+void CallQueue::start(std::span<const std::optional<int>> cpus) {
+  for (const auto& cpu : cpus) threads_.emplace_back([this, cpu] { serve(cpu); });
 }
 
 void CallQueue::stop() {
@@ -40,6 +37,7 @@ void CallQueue::stop() {
 
 void CallQueue::serve(std::optional<int> cpu) {
   if (cpu) stay_on_cpu(*cpu);
+  take_short_turns();
   resumer_here() = this;
   void* tag = nullptr;
   bool ok = false;

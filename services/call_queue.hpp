@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -38,8 +39,8 @@ class CallQueue final : public Resumer {
   CallQueue(caf::actor_system& system, std::unique_ptr<grpc::ServerCompletionQueue> queue);
   ~CallQueue() override;
 
-  /// Thread i stays on `cpus[i % size]`; with none, each runs where the kernel puts it.
-  void start(int threads, std::vector<int> cpus);
+  /// A thread for each entry; it stays on that CPU, or runs where the kernel puts it.
+  void start(std::span<const std::optional<int>> cpus);
   /// To be called when no call, stream or write is left. Joins the threads.
   void stop();
 

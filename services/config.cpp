@@ -53,8 +53,8 @@ void add_sizes(CLI::App& app, Config& config) {
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
   app.add_option("--queue-cpus", config.queue_cpus,
-                 "CPUs that the queues' threads stay on, in turn, e.g. 0,2 (default: any); best "
-                 "those that serve no interrupts of the disk")
+                 "CPUs for the queues' threads alone, in turn, e.g. 0,2 (default: any); best those "
+                 "that serve no interrupts of the disk")
       ->delimiter(',');
 }
 

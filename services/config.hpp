@@ -30,7 +30,7 @@ struct Config {
   uint32_t shard_count = 256;
   int queues = 0;               ///< completion queues; 0: by the number of cores
   int threads = 0;              ///< threads of each queue; 0: by the number of cores
-  std::vector<int> queue_cpus;  ///< where threads of queues stay; empty: anywhere
+  std::vector<int> queue_cpus;  ///< for threads of queues alone; empty: anywhere
   bool echo = false;            ///< also serve the no-op echo for benchmarks
   Limits limits;
 };

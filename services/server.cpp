@@ -140,7 +140,6 @@ class RunningServer final : public Server {
 };
 
 Status RunningServer::open() {
-  if (Status status = check_cpus("--queue-cpus", config_.queue_cpus); !status.ok()) return status;
   auto store = LocalJournal::open(storage_options(config_, end_process));
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
@@ -195,18 +194,19 @@ Status RunningServer::listen() {
   }
   node_->address_text =
       absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), port_);
-  std::vector<int> cpus = config_.queue_cpus;
+  size_t threads = 0;
   for (auto& queue : queues_) {
     conversations_->serve(*queue);
     transfers_->serve(*queue);
     admin_->serve(*queue);
     health_.serve(*queue);
     if (config_.echo) echo_->serve(*queue);
-    const int threads = number_or(config_.threads, 1);
-    queue->start(threads, cpus);
-    if (!cpus.empty()) {
-      std::rotate(cpus.begin(), cpus.begin() + threads % static_cast<int>(cpus.size()), cpus.end());
+    std::vector<std::optional<int>> cpus(static_cast<size_t>(number_or(config_.threads, 1)));
+    for (auto& cpu : cpus) {
+      const auto& given = config_.queue_cpus;
+      if (!given.empty()) cpu = given[threads++ % given.size()];
     }
+    queue->start(cpus);
   }
   return absl::OkStatus();
 }
@@ -257,6 +257,8 @@ void RunningServer::drain_and_stop() {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(const Config& config) {
+  if (Status status = check_cpus("--queue-cpus", config.queue_cpus); !status.ok()) return status;
+  leave_cpus(config.queue_cpus);
   auto server = std::make_unique<RunningServer>(config);
   if (Status status = server->open(); !status.ok()) return status;
   return std::unique_ptr<Server>(std::move(server));

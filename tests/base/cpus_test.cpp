@@ -19,6 +19,22 @@ TEST(Cpus, AThreadStaysWhereItIsPut) {
   EXPECT_EQ(usable_cpus(), before) << "of that thread alone";
 }
 
+TEST(Cpus, AThreadLeavesCpusToOthersAndSoDoThoseThatItStarts) {
+  const std::vector<int> before = usable_cpus();
+  if (before.size() < 2) GTEST_SKIP() << "needs two CPUs";
+  std::vector<int> inside;
+  std::thread([&] {
+    leave_cpus(std::span(before).first(1));
+    std::thread([&] { inside = usable_cpus(); }).join();
+  }).join();
+  EXPECT_EQ(inside, std::vector<int>(before.begin() + 1, before.end()));
+  std::thread([&] {
+    leave_cpus(before);
+    inside = usable_cpus();
+  }).join();
+  EXPECT_EQ(inside, before) << "where none would be left";
+}
+
 TEST(Cpus, OneThatMayNotBeUsedIsRefusedByName) {
   const std::vector<int> usable = usable_cpus();
   EXPECT_TRUE(check_cpus("--queue-cpus", usable).ok());
