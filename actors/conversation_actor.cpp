@@ -82,12 +82,16 @@ void ConversationShell::handle(Call* call) {
 
 void ConversationShell::feed(Input&& input) {
   if (!engine_) return;
-  outputs_.clear();
-  engine_->step(std::move(input), outputs_);
-  // Why: an answer may lead to another call to this actor on this thread; it waits in the mailbox.
-  for (Output& output : outputs_) {
+  // Of the thread, not of the actor, for it is warm; taken out, for an answer may lead to a call to
+  // another actor on this thread. One to this actor waits in the mailbox.
+  thread_local std::vector<Output> spare;
+  std::vector<Output> outputs = std::exchange(spare, {});
+  engine_->step(std::move(input), outputs);
+  for (Output& output : outputs) {
     std::visit([this](auto& what) { perform(what); }, output);
   }
+  outputs.clear();
+  spare = std::move(outputs);
 }
 
 void ConversationShell::perform(Append& append) {

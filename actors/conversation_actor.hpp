@@ -93,7 +93,6 @@ class ConversationShell : private CommitWaiter {
   std::optional<Engine> engine_;  ///< set once loaded
   Status load_error_;
   bool retiring_ = false;
-  std::vector<Output> outputs_;
 
   std::set<uint64_t> watchers_;
   std::vector<Call*> waiting_watchers_;

@@ -2,12 +2,13 @@
 
 #include <cstddef>
 #include <utility>
-#include <vector>
+
+#include "absl/container/inlined_vector.h"
 
 namespace parley {
 
 /// First in, first out, for queues that are short and often empty: then one in, one out stays in
-/// the same place in memory, where std::deque walks on through ever new blocks.
+/// the same place in memory, within its owner, where std::deque walks on through ever new blocks.
 template <class T>
 class Fifo {
  public:
@@ -16,7 +17,6 @@ class Fifo {
   T& front() { return items_[first_]; }
   [[nodiscard]] const T& front() const { return items_[first_]; }
   T& back() { return items_.back(); }
-  [[nodiscard]] const T& back() const { return items_.back(); }
   auto begin() { return items_.begin() + static_cast<ptrdiff_t>(first_); }
   auto end() { return items_.end(); }
 
@@ -35,9 +35,9 @@ class Fifo {
   }
 
   void clear() {
-    // A crowd's room is given back.
-    if (items_.capacity() > k_kept) items_ = {};
     items_.clear();
+    // A crowd's room is given back.
+    if (items_.capacity() > k_kept) items_.shrink_to_fit();
     first_ = 0;
   }
 
@@ -45,7 +45,7 @@ class Fifo {
   static constexpr size_t k_moved_from = 32;
   static constexpr size_t k_kept = 64;
 
-  std::vector<T> items_;  ///< those before first_ were moved out
+  absl::InlinedVector<T, 1> items_;  ///< those before first_ were moved out
   size_t first_ = 0;
 };
 

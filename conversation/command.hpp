@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.hpp"
 #include "conversation/event.hpp"
 #include "conversation/limits.hpp"
 #include "conversation/model.hpp"
@@ -34,19 +35,19 @@ struct CreateConversation {
   Policy policy;
   std::string source_json;
   bool get_or_create = false;
-  std::optional<ForkPoint> fork;
+  Boxed<ForkPoint> fork;
 };
 
 struct NewMessage {
   Role role = Role::user;
   std::shared_ptr<const std::string> body;
-  std::optional<Charge> charge;
+  Boxed<Charge> charge;
 };
 
 struct AppendMessages {
   std::vector<NewMessage> messages;
   /// Set: a conversation that does not exist is created first, with this user and policy.
-  std::optional<CreateConversation> create_if_missing;
+  Boxed<CreateConversation> create_if_missing;
 };
 
 /// Absent fields stay as they are.

@@ -222,12 +222,14 @@ Decision on(const Case& at, ConfirmRelease&& command) {
 }
 
 /// A repetition is answered before anything else is judged: what it depended on may have moved on.
-const DedupEntry* remembered(const State& state, const CommandMeta& meta, const Context& context) {
-  if (meta.request.empty()) return nullptr;
-  const DedupEntry* entry = state.dedup.find(meta.request);
-  if (entry == nullptr) return nullptr;
+std::optional<DedupEntry> remembered(const State& state, const CommandMeta& meta,
+                                     const Context& context) {
+  if (meta.request.empty()) return std::nullopt;
+  auto entry = state.dedup.find(meta.request);
+  if (!entry) return std::nullopt;
   const int64_t age = context.now.micros - entry->receipt.time.micros;
-  return age <= state.policy.dedup_seconds * k_micros_per_second ? entry : nullptr;
+  if (age > state.policy.dedup_seconds * k_micros_per_second) return std::nullopt;
+  return entry;
 }
 
 }  // namespace
@@ -235,7 +237,7 @@ const DedupEntry* remembered(const State& state, const CommandMeta& meta, const 
 Decision decide(const State& state, Command command, const CommandMeta& meta,
                 const Context& context) {
   const Case at{state, meta, context};
-  if (const DedupEntry* entry = remembered(state, meta, context)) {  // I2
+  if (const auto entry = remembered(state, meta, context)) {  // I2
     if (entry->digest != meta.digest) return at.refuse(Reason::request_id_reused);
     // Why: nobody keeps the past of a fork that was released, so it must not be handed out again.
     const Id128& fork = entry->receipt.fork;

@@ -32,6 +32,18 @@ size_t rough_bytes(const Event& event) {
   return bytes + (event.dedup ? k_dedup_entry_bytes : 0);
 }
 
+/// In memory: all but the remembered requests.
+size_t rarely_changed_bytes(const State& state) {
+  return state.metadata.capacity() + state.title.capacity() + state.source_json.capacity() +
+         state.by_model.size() * 256 + state.labels.size() * 128 +
+         (state.former.size() + state.current.children.size()) * 128;
+}
+
+bool is_plain(const MessagesAppended& appended) {
+  return std::none_of(appended.messages.begin(), appended.messages.end(),
+                      [](const AppendedMessage& message) { return message.charge.has_value(); });
+}
+
 }  // namespace
 
 std::optional<IndexRow> index_row(const State& state) {
@@ -45,6 +57,7 @@ Engine::Engine(Loaded loaded, Ownership ownership, const Limits& limits)
       tentative_(std::move(loaded.state)),
       durable_(tentative_.version),
       indexed_(index_row(tentative_)),
+      rarely_changed_bytes_(rarely_changed_bytes(tentative_)),
       events_since_snapshot_(loaded.events_since_snapshot),
       bytes_since_snapshot_(loaded.events_since_snapshot *
                             (k_event_overhead_bytes + k_dedup_entry_bytes)),
@@ -142,7 +155,12 @@ void Engine::accept(Accept&& accepted, const Submit& submit, std::vector<Output>
 /// The tentative state runs ahead of storage; the gate hides it.
 void Engine::apply(const Event& event) {
   evolve_in_place(tentative_, event);
-  if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
+  const auto* appended = std::get_if<MessagesAppended>(&event.body);
+  // Why not asked for when it is wanted: that would touch all of the state for every append.
+  if (appended == nullptr || !is_plain(*appended)) {
+    rarely_changed_bytes_ = rarely_changed_bytes(tentative_);
+  }
+  if (appended != nullptr) {
     Sequence sequence = appended->first;
     for (const auto& message : appended->messages) {
       recent_.push({sequence, event.version, event.time, message.role, message.body});
@@ -234,13 +252,8 @@ void Engine::abandon(Failure failure, Failure under_way, std::vector<Output>& ou
 }
 
 size_t Engine::memory_bytes() const {
-  size_t bytes = sizeof(Engine) + tentative_.metadata.capacity() + tentative_.title.capacity() +
-                 tentative_.source_json.capacity() + tentative_.dedup.memory_bytes() +
-                 recent_.bytes() + recent_.size() * (sizeof(Message) + 64);
-  bytes += held_.size() * sizeof(Held);
-  bytes += tentative_.by_model.size() * 256 + tentative_.labels.size() * 128;
-  bytes += (tentative_.former.size() + tentative_.current.children.size()) * 128;
-  return bytes;
+  return sizeof(Engine) + rarely_changed_bytes_ + tentative_.dedup.memory_bytes() +
+         recent_.bytes() + recent_.size() * (sizeof(Message) + 64) + held_.size() * sizeof(Held);
 }
 
 }  // namespace parley

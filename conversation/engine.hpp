@@ -214,6 +214,7 @@ class Engine {
   std::optional<InFlight> in_flight_;
   Fifo<Held> held_;
   std::optional<IndexRow> indexed_;
+  size_t rarely_changed_bytes_ = 0;  ///< of tentative_, what no plain append changes
   uint64_t events_since_snapshot_ = 0;
   uint64_t bytes_since_snapshot_ = 0;
   uint64_t snapshot_bytes_ = 0;

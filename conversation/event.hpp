@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.hpp"
 #include "conversation/model.hpp"
 
 /// What happened: facts in the past tense. Additive only: a stored event keeps its meaning for
@@ -28,7 +29,7 @@ struct ConversationCreated {
 struct AppendedMessage {
   Role role = Role::user;
   std::shared_ptr<const std::string> body;
-  std::optional<Charge> charge;
+  Boxed<Charge> charge;
 };
 
 struct MessagesAppended {

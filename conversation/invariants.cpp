@@ -69,7 +69,7 @@ std::optional<std::string> check_step(const State& before, const Event& event, c
   if (before.exists && after.exists && after.last_activity < before.last_activity) {
     return "I4: activity went back in time";
   }
-  if (event.dedup && (after.dedup.find(event.dedup->request) == nullptr)) {
+  if (event.dedup && !after.dedup.find(event.dedup->request)) {
     return "I2: a request was not remembered with its event";
   }
   return check_state(after);

@@ -130,27 +130,29 @@ struct ForkOrigin {
 /// while is the request id of the deletion (retries) and lineages that living forks share
 /// (`former`).
 struct State {
+  // What every append reads and changes, together: in memory that is cold it takes three lines.
   bool exists = false;
-  Version version;  ///< 0 when it does not exist
-  std::string user;
-  std::string title;
-  std::string metadata;  ///< a JSON object, or empty
-  std::map<std::string, std::string> labels;
-  Policy policy;
   Lifecycle lifecycle = Lifecycle::active;
-  WallTime create_time;
+  Version version;  ///< 0 when it does not exist
   WallTime last_activity;
-  Version reset_version;
-  std::optional<ForkOrigin> origin;
-  std::string source_json;
-
-  Lineage current;
   Sequence last_sequence;  ///< of the last message, also the count of messages
   uint64_t message_bytes = 0;
+  Policy policy;
+  DedupWindow dedup;
+
+  std::string user;
+  std::map<std::string, std::string> labels;
+  std::string title;
+  std::string metadata;  ///< a JSON object, or empty
+  std::string source_json;
+  WallTime create_time;
+  Version reset_version;
+  std::optional<ForkOrigin> origin;
+
+  Lineage current;
   Totals totals;
   std::map<std::string, Totals> by_model;
 
-  DedupWindow dedup;
   std::vector<Lineage> former;               ///< kept for their children only
   std::vector<ParentLink> pending_releases;  ///< parents to be told that their child is gone
 

@@ -149,9 +149,10 @@ Checked<Asked> translate(v1::AppendMessagesRequest& request, const Limits& limit
     digest = hash64(*append.messages.back().body, digest);
   }
   if (request.has_create_if_missing()) {
-    append.create_if_missing.emplace();
-    append.create_if_missing->user = request.create_if_missing().user_id();
-    append.create_if_missing->policy = policy_of({}, limits);
+    CreateConversation create;
+    create.user = request.create_if_missing().user_id();
+    create.policy = policy_of({}, limits);
+    append.create_if_missing = std::move(create);
   }
   return Asked{std::move(append), versioned_meta_of(request, digest)};
 }

@@ -7,6 +7,7 @@
 #include "base/background.hpp"
 #include "base/log.hpp"
 #include "storage/keys.hpp"
+#include "storage/memory_bytes.hpp"
 
 namespace parley {
 namespace {
@@ -16,9 +17,7 @@ using std::chrono::steady_clock;
 constexpr auto k_retry_after = std::chrono::milliseconds(100);
 /// A reader does not wait longer for the store to take what is durable in the log.
 constexpr auto k_reader_patience = std::chrono::seconds(10);
-constexpr size_t k_take_bytes = 8U << 20;
-/// Besides their bodies, what commits take in memory while they wait.
-constexpr size_t k_snapshot_bytes = 2048;
+constexpr size_t k_take_memory = 24U << 20;
 
 template <class Item, class Visit>
 void each_hash(const Item& item, Visit visit) {
@@ -48,11 +47,11 @@ Applier::~Applier() { stop(false); }
 void Applier::enqueue(Item item, std::unique_lock<std::mutex>& lock) {
   item.ticket = ++last_ticket_;
   each_hash(item, [&](uint64_t hash) { pending_[hash] = item.ticket; });
-  queued_bytes_ += item.bytes;
+  queued_memory_ += item.memory;
   if (queue_.empty()) oldest_ = steady_clock::now();
   const bool first = queue_.empty();
   queue_.push_back(std::move(item));
-  const bool wake = first || queued_bytes_ >= options_.round_bytes;
+  const bool wake = first || queued_memory_ >= options_.round_memory;
   lock.unlock();
   if (wake) arrived_.notify_one();
 }
@@ -60,9 +59,10 @@ void Applier::enqueue(Item item, std::unique_lock<std::mutex>& lock) {
 void Applier::add(AppliedGroup group) {
   std::unique_lock lock(mutex_);
   applied_changed_.wait(lock,
-                        [&] { return queued_bytes_ < options_.waiting_bytes_max || !bounded_; });
-  const size_t bytes = group.bytes;
-  enqueue({0, std::move(group), bytes}, lock);
+                        [&] { return queued_memory_ < options_.waiting_memory_max || !bounded_; });
+  stats_.waiting_bytes += group.payload_bytes;
+  const size_t memory = group.memory_bytes;
+  enqueue({0, std::move(group), memory}, lock);
 }
 
 void Applier::lift_bound() {
@@ -76,9 +76,9 @@ void Applier::lift_bound() {
 void Applier::add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,
                            std::shared_ptr<const State> state) {
   std::unique_lock lock(mutex_);
-  if (stopping_ || queued_bytes_ >= options_.waiting_bytes_max) return;  // it may be forgotten
-  const size_t bytes = k_snapshot_bytes + state->metadata.size() + state->dedup.memory_bytes();
-  enqueue({0, KeptState{std::move(key), key_hash, shard, std::move(state)}, bytes}, lock);
+  if (stopping_ || queued_memory_ >= options_.waiting_memory_max) return;  // it may be forgotten
+  const size_t memory = memory_bytes(*state);
+  enqueue({0, KeptState{std::move(key), key_hash, shard, std::move(state)}, memory}, lock);
 }
 
 void Applier::add_purge(WallTime now) {
@@ -117,7 +117,7 @@ Status Applier::wait_until_applied(uint64_t ticket, std::unique_lock<std::mutex>
 }
 
 bool Applier::due() const {
-  return stopping_ || queued_bytes_ >= options_.round_bytes || wanted_ticket_ > applied_ticket_;
+  return stopping_ || queued_memory_ >= options_.round_memory || wanted_ticket_ > applied_ticket_;
 }
 
 void Applier::run() {
@@ -148,9 +148,9 @@ void Applier::run() {
 std::deque<Applier::Item> Applier::take(std::unique_lock<std::mutex>&) {
   std::deque<Item> items;
   applying_.swap(pending_);
-  size_t bytes = 0;
-  while (!queue_.empty() && bytes < k_take_bytes) {
-    bytes += queue_.front().bytes;
+  size_t memory = 0;
+  while (!queue_.empty() && memory < k_take_memory) {
+    memory += queue_.front().memory;
     items.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
@@ -161,8 +161,11 @@ std::deque<Applier::Item> Applier::take(std::unique_lock<std::mutex>&) {
 void Applier::forget_pending(const std::deque<Item>& items) {
   applied_ticket_ = items.back().ticket;
   for (const Item& item : items) {
-    queued_bytes_ -= item.bytes;
-    if (const auto* group = std::get_if<AppliedGroup>(&item.work)) stats_.applied = group->mark;
+    queued_memory_ -= item.memory;
+    if (const auto* group = std::get_if<AppliedGroup>(&item.work)) {
+      stats_.applied = group->mark;
+      stats_.waiting_bytes -= group->payload_bytes;
+    }
   }
   // What this round did not take any more.
   if (!queue_.empty()) {
@@ -283,9 +286,7 @@ log::Mark Applier::applied() const {
 
 ApplierStats Applier::stats() const {
   const std::lock_guard lock(mutex_);
-  ApplierStats stats = stats_;
-  stats.waiting_bytes = queued_bytes_;
-  return stats;
+  return stats_;
 }
 
 void Applier::stop(bool apply_rest) {

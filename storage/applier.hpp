@@ -25,19 +25,20 @@ struct AppliedGroup {
   log::Mark mark;
   std::vector<std::shared_ptr<Pending>> commits;
   std::vector<EpochRaised> raised;
-  size_t bytes = 0;
+  size_t payload_bytes = 0;  ///< in the log
+  size_t memory_bytes = 0;   ///< that the commits hold, roughly
 };
 
 struct ApplierOptions {
-  size_t waiting_bytes_max = 32U << 20;  ///< the log's thread waits beyond that
-  /// Why so long: rows of indexes and heads are written once a round, however often they changed.
-  size_t round_bytes = 8U << 20;
+  size_t waiting_memory_max = 64U << 20;  ///< the log's thread waits beyond that
+  /// Why so much: rows of indexes and heads are written once a round, however often they changed.
+  size_t round_memory = 24U << 20;
   std::chrono::milliseconds gather{400};
 };
 
 struct ApplierStats {
   uint64_t rounds = 0;
-  uint64_t waiting_bytes = 0;
+  uint64_t waiting_bytes = 0;  ///< as in the log
   uint64_t write_failures = 0;
   log::Mark applied;
 };
@@ -91,7 +92,7 @@ class Applier {
   struct Item {
     uint64_t ticket;
     std::variant<AppliedGroup, KeptState, Purge> work;
-    size_t bytes;
+    size_t memory;
   };
 
   void run();
@@ -117,7 +118,7 @@ class Applier {
   std::condition_variable arrived_;
   std::condition_variable applied_changed_;
   std::deque<Item> queue_;
-  size_t queued_bytes_ = 0;  ///< also of what is being applied
+  size_t queued_memory_ = 0;  ///< also of what is being applied
   std::chrono::steady_clock::time_point oldest_;
   absl::flat_hash_map<uint64_t, uint64_t> pending_;   ///< hash -> last ticket that concerns it
   absl::flat_hash_map<uint64_t, uint64_t> applying_;  ///< the same, of before the last take()

@@ -33,42 +33,47 @@ CommitSink::Bell::~Bell() {
   for (Wakeup* wakeup : wakeups_) wakeup->flush();
 }
 
-void CommitSink::on_group(std::span<log::Entry> group, log::Mark mark, log::WriteOutcome outcome) {
-  Tickets tickets;
-  tickets.reserve(group.size());
-  size_t bytes = 0;
-  for (log::Entry& entry : group) {
-    tickets.emplace_back(static_cast<LogTicket*>(entry.owner));
-    bytes += entry.payload.size();
-  }
-  if (outcome == log::WriteOutcome::durable) hand_on(tickets, mark, bytes);  // I10
-  Bell bell;
-  for (auto& ticket : tickets) settle(*ticket, outcome_of(outcome), bell);
+void CommitSink::encode(log::Entry& entry) {
+  const auto& pending = *static_cast<const Pending*>(entry.owner.get());
+  entry.payload =
+      pending.raised ? encode_epoch_raised(*pending.raised) : encode_commit(pending.commit);
 }
 
-void CommitSink::hand_on(const Tickets& tickets, log::Mark mark, size_t bytes) {
-  AppliedGroup group{.mark = mark, .commits = {}, .raised = {}, .bytes = bytes};
-  for (const auto& ticket : tickets) {
-    if (ticket->pending) {
-      group.commits.push_back(ticket->pending);
+void CommitSink::on_group(std::span<log::Entry> group, log::Mark mark, log::WriteOutcome outcome) {
+  Group pending;
+  pending.reserve(group.size());
+  size_t payload_bytes = 0;
+  for (log::Entry& entry : group) {
+    pending.push_back(std::static_pointer_cast<Pending>(std::move(entry.owner)));
+    payload_bytes += entry.payload.size();
+  }
+  if (outcome == log::WriteOutcome::durable) hand_on(pending, mark, payload_bytes);  // I10
+  Bell bell;
+  for (const auto& each : pending) settle(*each, outcome_of(outcome), bell);
+}
+
+void CommitSink::hand_on(const Group& group, log::Mark mark, size_t payload_bytes) {
+  AppliedGroup applied{.mark = mark, .commits = {}, .raised = {}, .payload_bytes = payload_bytes};
+  applied.commits.reserve(group.size());
+  for (const auto& pending : group) {
+    applied.memory_bytes += pending->bytes;
+    if (pending->raised) {
+      applied.raised.push_back(*pending->raised);
     } else {
-      group.raised.push_back(ticket->raised);
+      applied.commits.push_back(pending);
     }
   }
   groups_.fetch_add(1, std::memory_order_relaxed);
-  commits_.fetch_add(group.commits.size(), std::memory_order_relaxed);
-  applier_.add(std::move(group));
+  commits_.fetch_add(applied.commits.size(), std::memory_order_relaxed);
+  applier_.add(std::move(applied));
 }
 
-void CommitSink::settle(LogTicket& ticket, WriteOutcome outcome, Bell& bell) {
-  if (!ticket.pending || !ticket.admitted) {
-    ticket.told->set_value(outcome);
-    return;
-  }
+void CommitSink::settle(const Pending& pending, WriteOutcome outcome, Bell& bell) {
+  if (pending.told) return pending.told->set_value(outcome);
   std::vector<Heads::Refused> refused;
-  CommitWaiter& waiter = *ticket.pending->waiter;
+  CommitWaiter& waiter = *pending.waiter;
   // The head moves first: whoever is told may commit again at once.
-  heads_.settle(*ticket.pending, outcome, refused);
+  heads_.settle(pending, outcome, refused);
   bell.tell(waiter, outcome);
   for (const auto& [next, why] : refused) bell.tell(*next, why);
 }

@@ -2,9 +2,7 @@
 
 #include <atomic>
 #include <functional>
-#include <future>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,15 +13,8 @@
 
 namespace parley {
 
-/// What an entry of the log carries along. Made by whoever submits, ended by the sink.
-struct LogTicket {
-  std::shared_ptr<Pending> pending;                ///< a commit,
-  bool admitted = true;                            ///< which went through Heads,
-  EpochRaised raised;                              ///< or the raise of an epoch
-  std::optional<std::promise<WriteOutcome>> told;  ///< set for what has no waiter
-};
-
 /// Takes what the log has written on: to the applier first, then to the heads, then to the waiters.
+/// The entries' owners are `Pending`s.
 ///
 /// Owned by a local journal; outlives the lane. Runs on the lane's commit thread.
 /// Invariants: I1 (nobody is told committed before the sync), I10 (readers see it before anybody is
@@ -33,6 +24,7 @@ class CommitSink final : public log::GroupSink {
   CommitSink(Heads& heads, Applier& applier, std::function<void(std::string)> on_fatal)
       : heads_(heads), applier_(applier), on_fatal_(std::move(on_fatal)) {}
 
+  void encode(log::Entry& entry) override;
   void on_group(std::span<log::Entry> group, log::Mark mark, log::WriteOutcome outcome) override;
   void on_failed(const Status& why) override;
 
@@ -51,9 +43,9 @@ class CommitSink final : public log::GroupSink {
   };
 
  private:
-  using Tickets = std::vector<std::unique_ptr<LogTicket>>;
-  void hand_on(const Tickets& tickets, log::Mark mark, size_t bytes);
-  void settle(LogTicket& ticket, WriteOutcome outcome, Bell& bell);
+  using Group = std::vector<std::shared_ptr<Pending>>;
+  void hand_on(const Group& group, log::Mark mark, size_t payload_bytes);
+  void settle(const Pending& pending, WriteOutcome outcome, Bell& bell);
 
   Heads& heads_;
   Applier& applier_;

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+
 #include "storage/journal.hpp"
 
 /// What a batch does to stored things beside its events. The same for every journal.
@@ -33,8 +35,8 @@ Effects effects_of(const Batch& batch, const Head& before);
 
 /// The part of it that is known without the head: whose messages are added or dropped.
 struct TouchedHistories {
-  Id128 after;                 ///< where the next messages go
-  std::vector<Id128> touched;  ///< may name one more than once
+  Id128 after;                            ///< where the next messages go
+  absl::InlinedVector<Id128, 2> touched;  ///< may name one more than once
 };
 TouchedHistories histories_of(const Batch& batch, const Id128& before);
 

@@ -5,14 +5,18 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 
 #include "base/fifo.hpp"
+#include "storage/codec.hpp"
 #include "storage/effects.hpp"
 #include "storage/journal.hpp"
 
@@ -20,15 +24,19 @@ namespace parley {
 
 struct ActiveHead;
 
-/// A commit on its way through the log to the store, and who is told. Not changed once it is in the
-/// log.
+/// What is on its way through the log to the store, a commit as a rule, and who is told. Not
+/// changed once it is in the log.
 struct Pending {
   Commit commit;
   ActiveHead* head = nullptr;  ///< of its conversation, while it is in the log's hands
   CommitWaiter* waiter = nullptr;
-  std::string payload;              ///< until it is handed to the log
-  std::vector<uint64_t> histories;  ///< whose messages it adds or drops: Heads::history_key
-  Id128 history_after;              ///< where the next messages go
+  /// Whose messages it adds or drops: Heads::history_key.
+  absl::InlinedVector<uint64_t, 2> histories;
+  Id128 history_after;  ///< where the next messages go
+  size_t bytes = 0;     ///< of memory that it holds, roughly
+  /// Set for what did not come through Heads: told instead of the waiter.
+  std::unique_ptr<std::promise<WriteOutcome>> told;
+  std::optional<EpochRaised> raised;  ///< set: not a commit, but the raise of an epoch
 };
 
 /// Where a conversation stands. Guarded by its stripe's lock; there from the first load until

@@ -12,6 +12,7 @@
 #include "storage/disk_floor.hpp"
 #include "storage/heads.hpp"
 #include "storage/log/lane.hpp"
+#include "storage/memory_bytes.hpp"
 #include "storage/rocks_store.hpp"
 #include "storage/stored_conversation.hpp"
 #include "storage/upkeep.hpp"
@@ -34,11 +35,16 @@ bool may_pass_full_disk(const Batch& batch) {
   return true;
 }
 
+std::future<WriteOutcome> told_of(Pending& pending) {
+  pending.told = std::make_unique<std::promise<WriteOutcome>>();
+  return pending.told->get_future();
+}
+
 std::future<WriteOutcome> submit_raise(log::Lane& lane, const EpochRaised& raised) {
-  auto ticket = std::make_unique<LogTicket>();
-  ticket->raised = raised;
-  auto told = ticket->told.emplace().get_future();
-  lane.submit({0, encode_epoch_raised(raised), ticket.release()});
+  auto pending = std::make_shared<Pending>();
+  pending->raised = raised;
+  auto told = told_of(*pending);
+  lane.submit({.key_hash = 0, .payload = {}, .owner = std::move(pending)});
   return told;
 }
 
@@ -50,17 +56,16 @@ void LocalJournal::commit(Commit commit, CommitWaiter* waiter) {
                        (floor_->full() && !may_pass_full_disk(commit.batch));
   if (refused) return bell.tell(*waiter, WriteOutcome::not_written);
   auto pending = std::make_shared<Pending>();
+  pending->bytes = sizeof(Pending) + memory_bytes(commit);
   pending->commit = std::move(commit);
   pending->waiter = waiter;
-  pending->payload = encode_commit(pending->commit);
   if (const auto outcome = heads_->admit(pending)) bell.tell(*waiter, *outcome);
 }
 
 void LocalJournal::submit(std::shared_ptr<Pending> pending) {
-  auto ticket = std::make_unique<LogTicket>();
-  log::Entry entry{pending->commit.key_hash, std::exchange(pending->payload, {}), nullptr};
-  ticket->pending = std::move(pending);
-  entry.owner = ticket.release();
+  log::Entry entry{.key_hash = pending->commit.key_hash, .payload = {}};
+  entry.owner_bytes = pending->bytes;
+  entry.owner = std::move(pending);
   lane_->submit(std::move(entry));
 }
 
@@ -132,16 +137,10 @@ Status LocalJournal::erase(const ConversationKey& key, Shard shard) {
   auto erasure = erasure_of(key, shard, hash);
   if (!erasure.ok()) return erasure.status();
   damage_->mark(hash);  // nobody loads it from here on
-  auto ticket = std::make_unique<LogTicket>();
-  auto told = ticket->told.emplace().get_future();
-  ticket->admitted = false;
-  ticket->pending = std::make_shared<Pending>();
-  log::Entry entry{hash, encode_commit(*erasure), nullptr};
-  ticket->pending->commit = *std::move(erasure);
-  const bool unused = heads_->if_not_loaded(key, shard, [&] {
-    entry.owner = ticket.release();
-    lane_->submit(std::move(entry));
-  });
+  auto pending = std::make_shared<Pending>();
+  auto told = told_of(*pending);
+  pending->commit = *std::move(erasure);
+  const bool unused = heads_->if_not_loaded(key, shard, [&] { submit(std::move(pending)); });
   if (!unused) {
     return absl::FailedPreconditionError(
         absl::StrCat("conversation ", key.thread, " is in use; try again when it is idle"));

@@ -6,12 +6,12 @@ parley_library(NAME codec
 # What every journal shares, and the one in memory: no RocksDB, no log.
 parley_library(NAME journal
   SRCS effects.cpp memory_journal.cpp pages.cpp
-  DEPS parley::conversation)
+  DEPS parley::conversation absl::inlined_vector)
 
 if(TARGET parley_log)
   parley_library(NAME storage
     SRCS applier.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
-         listing.cpp local_journal.cpp local_open.cpp local_reads.cpp offline.cpp
+         listing.cpp local_journal.cpp local_open.cpp local_reads.cpp memory_bytes.cpp offline.cpp
          rocks_env.cpp rocks_store.cpp round.cpp stored_conversation.cpp upkeep.cpp verification.cpp
     DEPS parley::journal parley::codec parley::log RocksDB::rocksdb-shared
          nlohmann_json::nlohmann_json PkgConfig::SPDLOG)

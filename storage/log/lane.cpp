@@ -7,11 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/background.hpp"
+
 namespace parley::log {
 namespace {
 
-/// What an entry weighs while it is queued.
-uint64_t weight(const Entry& entry) { return entry.payload.size() + sizeof(Entry); }
+/// What an entry weighs while it is queued. Its payload may be made meanwhile.
+uint64_t weight(const Entry& entry) { return entry.owner_bytes + sizeof(Entry); }
 
 }  // namespace
 
@@ -30,6 +32,7 @@ void Lane::submit(Entry entry) {
     lock.unlock();
     return sink_.on_group({&entry, 1}, durable(), WriteOutcome::not_written);
   }
+  if (entry.owner_bytes == 0) entry.owner_bytes = entry.payload.size();
   queued_bytes_.fetch_add(weight(entry), std::memory_order_relaxed);
   submitted_.push_back(std::move(entry));
   const bool asleep = asleep_;
@@ -133,6 +136,7 @@ void Lane::note_head() {
 }
 
 void Lane::run() {
+  take_short_turns();
   while (take_submitted()) {
     if (rotation_due_ && taken_.empty() && !failed()) {
       if (Status status = make_room(0); !status.ok()) {
@@ -140,7 +144,16 @@ void Lane::run() {
         refusal_ = std::move(status);
       }
     }
+    encode_taken();
     write_submitted();
+  }
+}
+
+/// Why here: the thread that submits has more to do than this one, and memory that one thread takes
+/// and gives back again and again stays warm.
+void Lane::encode_taken() {
+  for (Entry& entry : taken_) {
+    if (entry.payload.empty()) sink_.encode(entry);
   }
 }
 

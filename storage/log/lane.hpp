@@ -25,9 +25,10 @@ namespace parley::log {
 
 /// One record on its way into the log.
 struct Entry {
-  uint64_t key_hash = 0;  ///< whose it is: named by replay where the payload is damaged
-  std::string payload;
-  void* owner = nullptr;  ///< the submitter's own, the lane only carries it
+  uint64_t key_hash = 0;        ///< whose it is: named by replay where the payload is damaged
+  std::string payload;          ///< empty: the sink makes it, on the commit thread
+  std::shared_ptr<void> owner;  ///< the submitter's own, the lane only carries it
+  uint64_t owner_bytes = 0;     ///< of memory that the owner holds
 };
 
 enum class WriteOutcome : uint8_t {
@@ -40,6 +41,8 @@ enum class WriteOutcome : uint8_t {
 class GroupSink {
  public:
   virtual ~GroupSink() = default;
+  /// Makes the payload of an entry that was submitted without one. On the commit thread.
+  virtual void encode(Entry& entry) { (void)entry; }
   /// Each submitted entry comes by exactly once, in the order of submission. On the commit thread,
   /// which writes nothing meanwhile: do not block. Entries may be moved from. `mark` is the group's
   /// frame and the chain after it if durable; the last durable one otherwise.
@@ -98,7 +101,7 @@ class Lane final : private Sleeper {
   /// Writes what was submitted, then ends both threads. Not from within the sink.
   void stop();
 
-  /// Bytes submitted and not yet told: for the owner to refuse more in time.
+  /// Of memory, submitted and not yet told: for the owner to refuse more in time.
   [[nodiscard]] uint64_t queued_bytes() const {
     return queued_bytes_.load(std::memory_order_relaxed);
   }
@@ -141,6 +144,7 @@ class Lane final : private Sleeper {
   // On the commit thread.
   void run();
   bool take_submitted();
+  void encode_taken();
   void write_submitted();
   [[nodiscard]] size_t end_of_group(size_t begin) const;
   void write_group(std::span<Entry> group);

@@ -149,7 +149,7 @@ class ActorWorld {
     AppendMessages append;
     append.messages.push_back(
         {Role::user, std::make_shared<const std::string>(text), std::nullopt});
-    append.create_if_missing.emplace();
+    append.create_if_missing = CreateConversation{};
     return {std::move(append), {}};
   }
 

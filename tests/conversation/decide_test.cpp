@@ -277,7 +277,7 @@ TEST(Decide, StartsAtVersionOneAfterADeletionAndKnowsItsRequest) {
   EXPECT_EQ(talk.must(DeleteConversation{}, request(2)), deleted);
   EXPECT_TRUE(talk.state().exists);
   EXPECT_EQ(talk.state().last_sequence, Sequence{0});
-  EXPECT_TRUE(talk.state().dedup.find(id(1)) == nullptr);
+  EXPECT_FALSE(talk.state().dedup.find(id(1)).has_value());
 }
 
 TEST(Decide, RefusesAForkBeyondWhatThereIs) {

@@ -18,11 +18,11 @@ DedupEntry entry(uint64_t number, int64_t micros = 0) {
 TEST(DedupWindow, FindsWhatItRemembers) {
   DedupWindow window;
   EXPECT_TRUE(window.empty());
-  EXPECT_EQ(window.find(id(1)), nullptr);
+  EXPECT_FALSE(window.find(id(1)).has_value());
   window.remember(entry(1), 10, k_never_too_old);
-  ASSERT_NE(window.find(id(1)), nullptr);
+  ASSERT_TRUE(window.find(id(1)).has_value());
   EXPECT_EQ(window.find(id(1))->receipt.version, Version{1});
-  EXPECT_EQ(window.find(id(2)), nullptr);
+  EXPECT_FALSE(window.find(id(2)).has_value());
 }
 
 // Crosses the change from scanning to an index, at several bounds, and the ring's end.
@@ -32,10 +32,10 @@ TEST(DedupWindow, KeepsExactlyTheNewestOfEveryBound) {
     for (uint64_t i = 1; i <= 500; ++i) {
       window.remember(entry(i), bound, k_never_too_old);
       ASSERT_EQ(window.size(), std::min(i, bound));
-      ASSERT_NE(window.find(id(i)), nullptr);
+      ASSERT_TRUE(window.find(id(i)).has_value());
       const uint64_t oldest = i - window.size() + 1;
-      ASSERT_NE(window.find(id(oldest)), nullptr) << bound << " " << i;
-      ASSERT_EQ(window.find(id(oldest - 1)), nullptr) << bound << " " << i;
+      ASSERT_TRUE(window.find(id(oldest)).has_value()) << bound << " " << i;
+      ASSERT_FALSE(window.find(id(oldest - 1)).has_value()) << bound << " " << i;
       ASSERT_EQ(window.at(0).request, id(oldest));
     }
   }
@@ -45,8 +45,8 @@ TEST(DedupWindow, ForgetsWhatIsTooOld) {
   DedupWindow window;
   for (uint64_t i = 1; i <= 40; ++i) window.remember(entry(i, static_cast<int64_t>(i)), 100, {0});
   window.remember(entry(41, 41), 100, WallTime{30});
-  EXPECT_EQ(window.find(id(29)), nullptr);
-  EXPECT_NE(window.find(id(30)), nullptr);
+  EXPECT_FALSE(window.find(id(29)).has_value());
+  EXPECT_TRUE(window.find(id(30)).has_value());
   EXPECT_EQ(window.size(), 12U);
 }
 
@@ -59,7 +59,7 @@ TEST(DedupWindow, FindsTheNewerOfTwoEntriesOfOneRequest) {
     ASSERT_EQ(window.find(id(7))->digest, 2U);
     // The older one leaves the window, the newer one stays.
     window.trim(window.size() - 1);
-    ASSERT_NE(window.find(id(7)), nullptr);
+    ASSERT_TRUE(window.find(id(7)).has_value());
     EXPECT_EQ(window.find(id(7))->digest, 2U);
   }
 }
@@ -69,11 +69,11 @@ TEST(DedupWindow, TrimsTheOldestButNeverTheNewest) {
   for (uint64_t i = 1; i <= 50; ++i) window.remember(entry(i), 100, k_never_too_old);
   window.trim(3);
   EXPECT_EQ(window.size(), 3U);
-  EXPECT_EQ(window.find(id(47)), nullptr);
-  EXPECT_NE(window.find(id(48)), nullptr);
+  EXPECT_FALSE(window.find(id(47)).has_value());
+  EXPECT_TRUE(window.find(id(48)).has_value());
   window.trim(0);
   EXPECT_EQ(window.size(), 1U);
-  EXPECT_NE(window.find(id(50)), nullptr);
+  EXPECT_TRUE(window.find(id(50)).has_value());
 }
 
 TEST(DedupWindow, IsEqualByContentNotByHowItCameAbout) {
@@ -94,7 +94,7 @@ TEST(DedupWindow, DoesNotGrowBeyondItsBound) {
   EXPECT_LE(window.memory_bytes(), bytes * 2);
   window.clear();
   EXPECT_TRUE(window.empty());
-  EXPECT_EQ(window.find(id(20'000)), nullptr);
+  EXPECT_FALSE(window.find(id(20'000)).has_value());
 }
 
 }  // namespace

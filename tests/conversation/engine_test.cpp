@@ -65,7 +65,7 @@ TEST(Engine, SplitsBatchesBehindADeletion) {
   EXPECT_FALSE(deletion.index_after.has_value());
   ASSERT_NE(deletion.snapshot, nullptr);
   EXPECT_FALSE(deletion.snapshot->exists);
-  EXPECT_NE(deletion.snapshot->dedup.find(build::id(9)), nullptr);
+  EXPECT_TRUE(deletion.snapshot->dedup.find(build::id(9)).has_value());
   rig.written();
   const Batch creation = *rig.batch();
   EXPECT_FALSE(creation.gone);

@@ -33,7 +33,7 @@ class ApplierTest : public ::testing::Test {
     pending->commit = driver.make({Driver::say({"m1"})});
     const uint64_t hash = pending->commit.key_hash;
     applier_->add(
-        {.mark = {frame, 0}, .commits = {std::move(pending)}, .raised = {}, .bytes = bytes});
+        {.mark = {frame, 0}, .commits = {std::move(pending)}, .raised = {}, .memory_bytes = bytes});
     return hash;
   }
 
@@ -49,7 +49,7 @@ class ApplierTest : public ::testing::Test {
 TEST_F(ApplierTest, AReaderWaitsForWhatItsRoundLeftToTheNext) {
   start({.gather = std::chrono::milliseconds(200)});
   allowed_ = false;
-  constexpr size_t k_half_a_round = 4U << 20;
+  constexpr size_t k_half_a_round = 12U << 20;
   const uint64_t first = add(1, "first", k_half_a_round);
   add(2, "second", k_half_a_round);
   const uint64_t last = add(3, "last", k_half_a_round);

@@ -55,7 +55,7 @@ TEST(Codec, GivesBackAStateThatFoldedAWholeLife) {
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     ASSERT_EQ(*decoded, talk.state());
     for (size_t at = 0; at < talk.state().dedup.size(); ++at) {
-      const DedupEntry& entry = talk.state().dedup.at(at);
+      const DedupEntry entry = talk.state().dedup.at(at);
       ASSERT_EQ(*decoded->dedup.find(entry.request), entry);
     }
   }
@@ -180,7 +180,7 @@ TEST(Codec, WritesTheBytesThatProtobufWould) {
       events.back().version = {kind + 1};
       if (auto* appended = std::get_if<MessagesAppended>(&events.back().body); seed % 2 == 0) {
         for (size_t i = 0; appended != nullptr && i < appended->messages.size(); ++i) {
-          appended->messages[i].charge.reset();
+          appended->messages[i].charge = std::nullopt;
         }
       }
     }

@@ -401,7 +401,7 @@ TEST_P(JournalContract, DeletionLeavesOnlyWhatRetriesNeed) {
   EXPECT_THAT(listed({.tenant = "acme"}), IsEmpty());
   Driver rest = opened("talk");
   EXPECT_EQ(rest.state(), talk.state());
-  EXPECT_NE(rest.state().dedup.find(request), nullptr);
+  EXPECT_TRUE(rest.state().dedup.find(request).has_value());
 }
 
 TEST_P(JournalContract, ADeletedConversationStartsAgainAtVersionOne) {

@@ -1,5 +1,7 @@
 #include "storage/log/lane.hpp"
 
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -41,19 +43,74 @@ TEST(Lane, TellsEveryEntryOnceAndInTheOrderOfItsThread) {
   EXPECT_TRUE(all.report.damages.empty());
 }
 
-TEST(Lane, WritesWhatWaitsAsOneGroup) {
+/// Makes the payload out of what the owner says.
+class EncodingSink final : public KeepingSink {
+ public:
+  void encode(Entry& entry) override {
+    entry.payload = "made of " + std::to_string(*static_cast<const int*>(entry.owner.get()));
+    const std::lock_guard lock(mutex_);
+    threads_.insert(std::this_thread::get_id());
+  }
+  [[nodiscard]] std::set<std::thread::id> threads() const {
+    const std::lock_guard lock(mutex_);
+    return threads_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::thread::id> threads_;
+};
+
+TEST(Lane, HasPayloadsMadeOnItsOwnThread) {
   const TempDir dir;
-  KeepingSink sink;
+  EncodingSink sink;
+  auto lane = open_lane(small_lane(dir.lane()), {}, sink);
+  lane->submit({1, {}, std::make_shared<int>(7)});
+  lane->submit({2, "given", std::make_shared<int>(8)});
+  Entry large{3, {}, std::make_shared<int>(9)};
+  large.owner_bytes = 1000;
+  lane->submit(std::move(large));
+  lane->stop();
+  EXPECT_EQ(lane->queued_bytes(), 0);
+  ASSERT_EQ(sink.count(), 3U);
+  EXPECT_EQ(sink.entries()[0].payload, "made of 7");
+  EXPECT_EQ(sink.entries()[1].payload, "given");
+  EXPECT_EQ(replay_all(replay_options(dir.lane())).records, sink.entries());
+  EXPECT_EQ(sink.threads().size(), 1U);
+  EXPECT_FALSE(sink.threads().contains(std::this_thread::get_id()));
+}
+
+TEST(Lane, CountsWhatOwnersHoldWhileTheyWait) {
+  const TempDir dir;
+  EncodingSink sink;
   auto lane = open_lane(small_lane(dir.lane()), {}, sink);
   sink.hold();
   lane->submit({1, "first", nullptr});
   sink.wait_for(1);
-  for (uint64_t key = 2; key <= 9; ++key) lane->submit({key, "waiting", &sink});
+  const uint64_t before = lane->queued_bytes();
+  Entry entry{2, {}, std::make_shared<int>(1)};
+  entry.owner_bytes = 100'000;
+  lane->submit(std::move(entry));
+  EXPECT_GE(lane->queued_bytes(), before + 100'000);
+  sink.let_go();
+  lane->stop();
+  EXPECT_EQ(lane->queued_bytes(), 0);
+}
+
+TEST(Lane, WritesWhatWaitsAsOneGroup) {
+  const TempDir dir;
+  KeepingSink sink;
+  auto lane = open_lane(small_lane(dir.lane()), {}, sink);
+  const auto owner = std::make_shared<int>(1);
+  sink.hold();
+  lane->submit({1, "first", nullptr});
+  sink.wait_for(1);
+  for (uint64_t key = 2; key <= 9; ++key) lane->submit({key, "waiting", owner});
   EXPECT_GT(lane->queued_bytes(), 8 * 7);
   sink.let_go();
   lane->stop();
   EXPECT_EQ(sink.group_sizes(), (std::vector<size_t>{1, 8}));
-  EXPECT_EQ(sink.owners().back(), &sink);
+  EXPECT_EQ(sink.owners().back(), owner);
   EXPECT_EQ(lane->stats().frames, 2);
   EXPECT_EQ(lane->stats().records, 9);
   EXPECT_EQ(lane->stats().payload_bytes, 5 + 8 * 7);
@@ -63,6 +120,7 @@ TEST(Lane, BoundsAGroupAndLetsALargeRecordGoAlone) {
   const TempDir dir;
   KeepingSink sink;
   auto lane = open_lane(small_lane(dir.lane()), {}, sink);
+  const auto owner = std::make_shared<int>(1);
   sink.hold();
   lane->submit({1, "first", nullptr});
   sink.wait_for(1);

@@ -88,7 +88,7 @@ class KeepingSink : public GroupSink {
   [[nodiscard]] size_t count() const { return locked(entries_).size(); }
   [[nodiscard]] std::vector<Written> entries() const { return locked(entries_); }
   [[nodiscard]] std::vector<WriteOutcome> outcomes() const { return locked(outcomes_); }
-  [[nodiscard]] std::vector<void*> owners() const { return locked(owners_); }
+  [[nodiscard]] std::vector<std::shared_ptr<void>> owners() const { return locked(owners_); }
   [[nodiscard]] std::vector<size_t> group_sizes() const { return locked(group_sizes_); }
   [[nodiscard]] std::vector<Status> failures() const { return locked(failures_); }
   [[nodiscard]] Mark last() const { return locked(last_); }
@@ -103,7 +103,7 @@ class KeepingSink : public GroupSink {
   std::condition_variable changed_;
   std::vector<Written> entries_;
   std::vector<WriteOutcome> outcomes_;
-  std::vector<void*> owners_;
+  std::vector<std::shared_ptr<void>> owners_;
   std::vector<size_t> group_sizes_;
   std::vector<Status> failures_;
   Mark last_;
