@@ -25,14 +25,20 @@ void DiskFloor::look_if_old() {
   if (looked_.compare_exchange_strong(looked, now)) look();
 }
 
-void DiskFloor::look() {
+std::optional<uint64_t> DiskFloor::ask() const {
+  if (ask_) return ask_();
   struct statvfs seen {};
+  if (::statvfs(directory_.c_str(), &seen) != 0) return std::nullopt;
+  return uint64_t{seen.f_bavail} * seen.f_frsize;
+}
+
+void DiskFloor::look() {
+  const auto free = ask();
   // A file system that cannot be asked is not called full: the write itself will tell.
-  if (::statvfs(directory_.c_str(), &seen) != 0) return;
-  const uint64_t free = uint64_t{seen.f_bavail} * seen.f_frsize;
-  free_.store(free, std::memory_order_relaxed);
+  if (!free) return;
+  free_.store(*free, std::memory_order_relaxed);
   const uint64_t owed = owed_ ? owed_() : 0;
-  const uint64_t left = free > owed ? free - owed : 0;
+  const uint64_t left = *free > owed ? *free - owed : 0;
   if (left < floor_bytes_) {
     full_.store(true, std::memory_order_relaxed);
   } else if (left >= floor_bytes_ + floor_bytes_ / 10) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,9 @@ namespace parley {
 /// Invariants: full below the floor, not full again before there is a tenth more than that.
 class DiskFloor {
  public:
-  DiskFloor(std::string directory, uint64_t floor_bytes)
-      : directory_(std::move(directory)), floor_bytes_(floor_bytes) {
+  /// `free_bytes`, for tests: asked instead of the file system.
+  DiskFloor(std::string directory, uint64_t floor_bytes, std::function<uint64_t()> free_bytes = {})
+      : directory_(std::move(directory)), floor_bytes_(floor_bytes), ask_(std::move(free_bytes)) {
     look();
   }
   /// Who tells how many bytes were taken that are not in their files yet. To be called once, before
@@ -39,9 +41,11 @@ class DiskFloor {
 
  private:
   void look_if_old();
+  [[nodiscard]] std::optional<uint64_t> ask() const;
 
   const std::string directory_;
   const uint64_t floor_bytes_;
+  const std::function<uint64_t()> ask_;
   std::function<uint64_t()> owed_;
   std::atomic<int64_t> looked_{0};  ///< milliseconds of the steady clock
   std::atomic<uint64_t> free_{0};

@@ -49,8 +49,9 @@ struct LocalOptions {
   std::function<void(std::string)> on_fatal;
 
   // For tests.
-  bool compress = true;       ///< off: stored bytes are legible on disk
-  log::Disk* disk = nullptr;  ///< null: the real one
+  bool compress = true;                  ///< off: stored bytes are legible on disk
+  log::Disk* disk = nullptr;             ///< null: the real one
+  std::function<uint64_t()> free_bytes;  ///< empty: the file system is asked
 };
 
 struct BackupInfo {

@@ -142,7 +142,8 @@ Status LocalJournal::start() {
   for (const auto& path : {dir_->db(), dir_->log()}) {
     if (Status status = make_directory(path); !status.ok()) return status;
   }
-  floor_ = std::make_unique<DiskFloor>(options_.data_dir, options_.disk_floor_bytes);
+  floor_ = std::make_unique<DiskFloor>(options_.data_dir, options_.disk_floor_bytes,
+                                       options_.free_bytes);
   if (floor_->free_bytes() < k_room_to_start) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no space is left for ", options_.data_dir, "; make room and start again"));

@@ -1,3 +1,7 @@
+#include "storage/upkeep.hpp"
+
+#include <atomic>
+
 #include "tests/storage/local_fixture.hpp"
 
 namespace parley::test {
@@ -12,6 +16,8 @@ class LocalErasure : public LocalFixture {
     options_.compress = false;
   }  // so that stored bytes are found by looking for them
   const std::string secret_ = "a-secret-that-must-go-6f1b";
+  static constexpr uint64_t k_much = 1ULL << 40;
+  std::atomic<uint64_t> free_bytes_{k_much};  ///< where a test asks for it
 };
 
 TEST_F(LocalErasure, DeletionLeavesNoByteInAnyFile) {
@@ -100,6 +106,33 @@ TEST_F(LocalErasure, LongConversationsGoAsRanges) {
   EXPECT_THAT(files_with(options_.data_dir, secret_), IsEmpty());
   talk.append_numbered(2);
   EXPECT_EQ(opened("talk").state(), talk.state());
+}
+
+// Its file was dropped whole while the part that stays, written anew, was in memory only.
+TEST_F(LocalErasure, ARowThatAForkShowsInPartSurvivesACrashAmidAScrub) {
+  options_.free_bytes = [this] { return free_bytes_.load(); };
+  open();
+  Driver parent = opened("parent");
+  ASSERT_EQ(parent.append({"m1", "m2", "m3", secret_}), WriteOutcome::committed);
+  Driver other = opened("other");
+  other.append_numbered(1);
+  ASSERT_TRUE(journal_->flush().ok());
+  // Moves the row to the last level, alone in its file: those of level 0 are never dropped.
+  ASSERT_EQ(other.run({DeleteConversation{}}), WriteOutcome::committed);
+  ASSERT_TRUE(journal_->scrub().ok());
+  Driver child = parent.fork("child", Sequence{2});
+  free_bytes_ = 0;  // so that the scrub comes as far as its flush
+  ASSERT_EQ(parent.run({DeleteConversation{}}), WriteOutcome::committed);
+  EXPECT_EQ(journal_->scrub().code(), absl::StatusCode::kResourceExhausted);
+  crash();
+  free_bytes_ = k_much;
+  open();
+  EXPECT_EQ(opened("child").read({1}, {2}), (std::vector<std::string>{"m1", "m2"}));
+  const Status status = journal_->scrub();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(files_with(options_.data_dir, secret_), IsEmpty());
+  EXPECT_EQ(opened("child").read({1}, {2}), (std::vector<std::string>{"m1", "m2"}));
+  EXPECT_TRUE(journal_->verify({})->problems.empty());
 }
 
 }  // namespace
