@@ -77,6 +77,7 @@ void Upkeep::after_round(bool erased) {
 void Upkeep::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
+    turns_.fetch_add(1, std::memory_order_relaxed);
     const auto now = steady_clock::now();
     bound_disk_use();
     if (now >= purge_at_) {
@@ -111,6 +112,7 @@ void Upkeep::run() {
 void Upkeep::do_flush() {
   const Status status = flush();
   if (status.ok()) return;
+  failed_flushes_.fetch_add(1, std::memory_order_relaxed);
   spdlog::error("flushing, to be tried again: {}", status.ToString());
   const std::lock_guard lock(mutex_);
   flush_wanted_ = true;

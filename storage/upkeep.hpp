@@ -56,9 +56,15 @@ class Upkeep {
   void stop();
 
   [[nodiscard]] uint64_t flushes() const { return flushes_.load(std::memory_order_relaxed); }
+  /// Of its own thread's: each is tried again.
+  [[nodiscard]] uint64_t failed_flushes() const {
+    return failed_flushes_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] uint64_t scrubs() const { return scrubs_.load(std::memory_order_relaxed); }
   /// How often nothing was left to be merged, or all of it was, when changes had ceased.
   [[nodiscard]] uint64_t rests() const { return rests_.load(std::memory_order_relaxed); }
+  /// How often its thread looked for something to do.
+  [[nodiscard]] uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
 
  private:
   struct Range {
@@ -98,8 +104,10 @@ class Upkeep {
   std::mutex flush_mutex_;  ///< one flush at a time
   std::mutex scrub_mutex_;  ///< one scrub at a time; taken before flush_mutex_
   std::atomic<uint64_t> flushes_{0};
+  std::atomic<uint64_t> failed_flushes_{0};
   std::atomic<uint64_t> scrubs_{0};
   std::atomic<uint64_t> rests_{0};
+  std::atomic<uint64_t> turns_{0};
   std::atomic<bool> rest_over_{false};  ///< there is work again: a merge under way gives way
 
   std::mutex mutex_;  ///< guards all below

@@ -6,6 +6,6 @@ if(TARGET parley_storage)
   parley_test(NAME journal_contract_test SRCS journal_contract_test.cpp journal_under_test.cpp
     LABEL unit DEPS parley::storage)
   parley_test(NAME local_journal_test SRCS local_journal_test.cpp damage_test.cpp
-    upkeep_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp
+    upkeep_test.cpp upkeep_full_disk_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp
     memory_bytes_test.cpp round_test.cpp LABEL unit DEPS parley::storage)
 endif()
