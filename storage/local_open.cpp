@@ -238,12 +238,10 @@ Status LocalJournal::open_lane(log::Mark last) {
       last, *sink_);
   if (!lane.ok()) return lane.status();
   lane_ = *std::move(lane);
-  const size_t half = options_.memory_bytes / 2;
-  upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_,
-                                     UpkeepOptions{.flush_bytes = half / 2,
-                                                   .unflushed_max = half / 3 * 2,
-                                                   .scrub_every = options_.scrub_every,
-                                                   .rest_after = options_.rest_after});
+  UpkeepOptions upkeep = UpkeepOptions::within(options_.memory_bytes);
+  upkeep.scrub_every = options_.scrub_every;
+  upkeep.rest_after = options_.rest_after;
+  upkeep_ = std::make_unique<Upkeep>(*store_, *applier_, *lane_, *floor_, upkeep);
   if (!identity_->begun) {
     identity_->begun = true;
     if (Status status = write_identity(options_.data_dir, *identity_); !status.ok()) return status;

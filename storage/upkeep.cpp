@@ -33,6 +33,11 @@ constexpr uint64_t k_worth_merging_share = 4;
 
 }  // namespace
 
+UpkeepOptions UpkeepOptions::within(size_t memory_bytes) {
+  const size_t half = memory_bytes / 2;
+  return {.flush_bytes = half / 2, .unflushed_max = half / 3 * 2};
+}
+
 Upkeep::Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskFloor& floor,
                UpkeepOptions options)
     : store_(store), applier_(applier), lane_(lane), floor_(floor), options_(options) {

@@ -17,6 +17,9 @@
 namespace parley {
 
 struct UpkeepOptions {
+  /// Bounds for a store of so much memory, half of which its memtables may take.
+  static UpkeepOptions within(size_t memory_bytes);
+
   size_t flush_bytes = 16U << 20;  ///< unflushed bytes that are worth a flush
   /// Beyond it nothing is applied unless there is room for the flush. Stays so far below the bound
   /// at which RocksDB flushes by itself that one more round fits in between.
