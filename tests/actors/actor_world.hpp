@@ -131,6 +131,14 @@ class ActorWorld {
     } while (scheduler.run() > 0);
   }
 
+  /// Runs everything that is due on the scheduler, and this the first time that something is run
+  /// inline meanwhile.
+  void run_jobs_with(caf::resumable& meanwhile) {
+    InlineUnit::here(*system_).exec_later(&meanwhile);
+    dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler()).run();
+    run();
+  }
+
   [[nodiscard]] Address address(const std::string& thread) const {
     return Address::of({"default", thread}, environment.shard_count);
   }

@@ -1,0 +1,56 @@
+#include <functional>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "actors/registry.hpp"
+#include "tests/actors/actor_world.hpp"
+
+namespace parley {
+namespace {
+
+/// What another thread does meanwhile, in one place of the order: it comes when actors are run
+/// inline the next time, which the registry does with no lock held.
+class Meanwhile final : public caf::resumable {
+ public:
+  explicit Meanwhile(std::function<void()> act) : act_(std::move(act)) {}
+  resume_result resume(caf::execution_unit*, size_t) override {
+    act_();
+    came = true;
+    return done;
+  }
+  void intrusive_ptr_add_ref_impl() override {}
+  void intrusive_ptr_release_impl() override {}
+
+  bool came = false;
+
+ private:
+  const std::function<void()> act_;
+};
+
+// The other call went to the next activation before this question, and the watcher's leaving came
+// between them: nothing let go of the watcher any more.
+TEST(RegistryRace, NoCallIsNowhereWhileThoseThatWaitedAreHandedOn) {
+  ActorWorld world({.bytes_max = 1 << 20, .idle_micros_max = 1'000'000});
+  world.append("a", "x");
+  world.clock.steady_now.micros += 5'000'000;
+  world.registry().sweep();
+  const auto first = world.ask("a", Follow{Version{2}, 7});
+  const auto second = world.ask("a", Follow{Version{2}, 8});
+  world.journal.let_all_pass();
+  world.journal.finish_next();
+  Meanwhile leaves([&] { world.registry().unfollow(world.address("a"), 8); });
+  world.run_jobs_with(leaves);
+  ASSERT_TRUE(leaves.came);
+  EXPECT_FALSE(first->any());
+  ASSERT_TRUE(second->failure);
+  EXPECT_EQ(second->failure->code(), absl::StatusCode::kCancelled);
+  world.registry().unfollow(world.address("a"), 7);
+  world.clock.steady_now.micros += 5'000'000;
+  world.registry().sweep();
+  world.run();
+  EXPECT_FALSE(world.registry().is_live(world.address("a"))) << "nobody watches it any more";
+}
+
+}  // namespace
+}  // namespace parley
