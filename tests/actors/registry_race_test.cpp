@@ -1,9 +1,12 @@
+#include <atomic>
 #include <functional>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
 
 #include "actors/registry.hpp"
+#include "storage/memory_journal.hpp"
 #include "tests/actors/actor_world.hpp"
 
 namespace parley {
@@ -95,6 +98,70 @@ TEST(RegistryRace, NothingIsWokenBehindTheEnd) {
   world.registry().wake(world.address("a"));
   world.run();
   EXPECT_TRUE(world.registry().all_retired());
+}
+
+/// A call that is counted when it is answered, however.
+class CountedCall final : public Call {
+ public:
+  CountedCall(Address address, std::atomic<int>& answered) : answered_(answered) {
+    to = std::move(address);
+    what = Read{};
+  }
+  [[nodiscard]] bool expired() const override { return false; }
+  void render(const State&, const RecentMessages&) override {}
+  void answer(Outcome, bool) override { count(); }
+  void fail(Status) override { count(); }
+  void events(std::vector<std::shared_ptr<const EventList>>) override { count(); }
+  void look_back(Version) override { count(); }
+
+ private:
+  void count() {
+    ++answered_;
+    delete this;
+  }
+  std::atomic<int>& answered_;
+};
+
+// I12. A call behind the message that ends its actor would be answered by nobody. Two threads have
+// to meet within one step of the registry for that: why it is tried so often.
+TEST(RegistryRace, NoCallSlipsBehindTheMessageThatEndsItsActor) {
+  MemoryJournal journal;
+  const SetClock clock;
+  CountingIds ids;
+  const Limits limits;
+  ScheduledResumer resumer;  // never asked: nothing is written
+  Environment environment{journal, clock, ids, limits, resumer, 16};
+  const Address address = Address::of({"default", "a"}, environment.shard_count);
+  caf::actor_system_config config;
+  // As the server's.
+  config.set("scheduler.policy", caf::atom("sharing")).set("scheduler.max-threads", 1);
+  caf::actor_system system(config);
+  // Whatever is not watched is idle.
+  Registry registry(system, environment, {.bytes_max = 1 << 20, .idle_micros_max = 0});
+  std::atomic<bool> enough{false};
+  std::thread sweeper([&] {
+    for (; !enough; std::this_thread::yield()) registry.sweep();
+  });
+  std::atomic<int> answered{0};
+  int lost = 0;
+  constexpr int k_ends = 2'000;
+  constexpr int k_at_once = 256;
+  for (int called = 0; registry.stats().passivations < k_ends;) {
+    for (int i = 0; i < k_at_once; ++i, ++called) {
+      registry.dispatch(new CountedCall(address, answered));
+    }
+    while (answered + lost < called) {
+      std::this_thread::yield();
+      // An activation that is gone has answered all that reached it.
+      if (!registry.is_live(address)) lost = called - answered;
+    }
+  }
+  enough = true;
+  sweeper.join();
+  registry.retire_all();
+  while (!registry.all_retired()) std::this_thread::yield();
+  system.await_all_actors_done();  // whoever retired the last one is through with it
+  EXPECT_EQ(lost, 0);
 }
 
 }  // namespace
