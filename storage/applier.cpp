@@ -17,7 +17,6 @@ using std::chrono::steady_clock;
 constexpr auto k_retry_after = std::chrono::milliseconds(100);
 /// A reader does not wait longer for the store to take what is durable in the log.
 constexpr auto k_reader_patience = std::chrono::seconds(10);
-constexpr size_t k_take_memory = 24U << 20;
 
 template <class Item, class Visit>
 void each_hash(const Item& item, Visit visit) {
@@ -51,7 +50,7 @@ void Applier::enqueue(Item item, std::unique_lock<std::mutex>& lock) {
   if (queue_.empty()) oldest_ = steady_clock::now();
   const bool first = queue_.empty();
   queue_.push_back(std::move(item));
-  const bool wake = first || queued_memory_ >= options_.round_memory;
+  const bool wake = first || is_round();
   lock.unlock();
   if (wake) arrived_.notify_one();
 }
@@ -116,9 +115,11 @@ Status Applier::wait_until_applied(uint64_t ticket, std::unique_lock<std::mutex>
       "stays");
 }
 
-bool Applier::due() const {
-  return stopping_ || queued_memory_ >= options_.round_memory || wanted_ticket_ > applied_ticket_;
+bool Applier::is_round() const {
+  return queued_memory_ >= options_.round_memory || stats_.waiting_bytes >= options_.round_payload;
 }
+
+bool Applier::due() const { return stopping_ || is_round() || wanted_ticket_ > applied_ticket_; }
 
 void Applier::run() {
   work_in_background();
@@ -149,8 +150,11 @@ std::deque<Applier::Item> Applier::take(std::unique_lock<std::mutex>&) {
   std::deque<Item> items;
   applying_.swap(pending_);
   size_t memory = 0;
-  while (!queue_.empty() && memory < k_take_memory) {
-    memory += queue_.front().memory;
+  size_t payload = 0;
+  while (!queue_.empty() && memory < options_.round_memory && payload < options_.round_payload) {
+    const Item& next = queue_.front();
+    memory += next.memory;
+    if (const auto* group = std::get_if<AppliedGroup>(&next.work)) payload += group->payload_bytes;
     items.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }

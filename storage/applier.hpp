@@ -31,8 +31,10 @@ struct AppliedGroup {
 
 struct ApplierOptions {
   size_t waiting_memory_max = 64U << 20;  ///< the log's thread waits beyond that
-  /// Why so much: rows of indexes and heads are written once a round, however often they changed.
+  /// A round begins, and ends, at whichever comes first. Why so much: rows of indexes and heads are
+  /// written once a round, however often they changed.
   size_t round_memory = 24U << 20;
+  size_t round_payload = 8U << 20;
   std::chrono::milliseconds gather{400};
 };
 
@@ -96,7 +98,8 @@ class Applier {
   };
 
   void run();
-  bool due() const;
+  [[nodiscard]] bool is_round() const;
+  [[nodiscard]] bool due() const;
   std::deque<Item> take(std::unique_lock<std::mutex>& lock);
   void apply(std::deque<Item>& items);
   Status apply_once(std::deque<Item>& items, bool* erased);

@@ -21,8 +21,9 @@ struct UpkeepOptions {
   static UpkeepOptions within(size_t memory_bytes);
 
   size_t flush_bytes = 16U << 20;  ///< unflushed bytes that are worth a flush
-  /// Beyond it nothing is applied unless there is room for the flush. Stays so far below the bound
-  /// at which RocksDB flushes by itself that one more round fits in between.
+  /// Beyond it nothing is applied unless there is room for the flush. So far above flush_bytes that
+  /// what the log took before the disk was full can be applied and read, and so far below the bound
+  /// at which RocksDB flushes by itself that one more round fits in between, as a rule.
   size_t unflushed_max = 32U << 20;
   uint64_t closed_segments_max = 2;  ///< of the log, before a flush lets go of them
   std::chrono::seconds flush_every{300};
