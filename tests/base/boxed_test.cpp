@@ -1,5 +1,6 @@
 #include "base/boxed.hpp"
 
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -31,11 +32,19 @@ TEST(Boxed, ACopyIsAValueOfItsOwn) {
 
 TEST(Boxed, IsEqualByValue) {
   const Boxed<std::string> empty;
-  const Boxed<std::string> first = std::optional<std::string>("first");
-  EXPECT_TRUE(empty == Boxed<std::string>(std::optional<std::string>()));
+  const Boxed<std::string> first(std::string("first"));
   EXPECT_FALSE(empty == first);
   EXPECT_TRUE(first == Boxed<std::string>(std::string("first")));
   EXPECT_FALSE(first == Boxed<std::string>(std::string("second")));
+}
+
+TEST(Boxed, TakesAnOptionalValue) {
+  std::optional<int> given;
+  EXPECT_FALSE(Boxed<int>(given));
+  given = 7;
+  const Boxed<int> box = given;
+  ASSERT_TRUE(box);
+  EXPECT_EQ(*box, 7);
 }
 
 TEST(Boxed, MovesWithoutCopying) {
