@@ -37,8 +37,7 @@ std::optional<uint64_t> DedupWindow::number_of(const Id128& request) const {
   }
   // Why modulo 2^32: a bucket that was not touched for so many entries leads to one of another
   // bucket, whose request differs; its chain ends like any other.
-  uint64_t back = static_cast<uint32_t>(end_) - newest_[bucket(request, newest_.size())];
-  back &= UINT32_MAX;
+  uint32_t back = static_cast<uint32_t>(end_) - newest_[bucket(request, newest_.size())];
   for (uint64_t at = end_; back != 0 && back <= at - first_; back = slots_[slot_of(at)].back) {
     at -= back;
     if (slots_[slot_of(at)].request == request) return at;

@@ -7,12 +7,8 @@ namespace {
 constexpr size_t k_allocation = 32;
 constexpr size_t k_map_node = 96;
 
-size_t memory_bytes(const std::vector<HistorySpan>& spans) {
-  return spans.size() * sizeof(HistorySpan);
-}
-
 size_t memory_bytes(const Lineage& lineage) {
-  size_t bytes = sizeof(Lineage) + memory_bytes(lineage.past);
+  size_t bytes = sizeof(Lineage) + lineage.past.size() * sizeof(HistorySpan);
   for (const ForkChild& child : lineage.children) bytes += sizeof(ForkChild) + child.thread.size();
   return bytes;
 }
