@@ -30,10 +30,10 @@ Status check_cpus(std::string_view flag, std::span<const int> cpus) {
   return absl::OkStatus();
 }
 
-void stay_on_cpu(int cpu) {
+void stay_on_cpus(std::span<const int> cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
+  for (const int cpu : cpus) CPU_SET(cpu, &set);
   sched_setaffinity(0, sizeof set, &set);
 }
 

@@ -15,8 +15,9 @@ std::vector<int> usable_cpus();
 /// remedy.
 Status check_cpus(std::string_view flag, std::span<const int> cpus);
 
-/// The calling thread runs on this CPU alone from now on; nothing happens where it may not.
-void stay_on_cpu(int cpu);
+/// The calling thread runs on these CPUs alone from now on; nothing happens where it may run on
+/// none of them.
+void stay_on_cpus(std::span<const int> cpus);
 
 /// The calling thread, and those that it starts from now on, leave these CPUs to others; nothing
 /// happens where no other is left.

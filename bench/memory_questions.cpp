@@ -70,6 +70,7 @@ Section ask_mixed(const Settings& settings) {
   const NextRequest read = gets(crowd, 20, 7'919);
   Table table(
       {"rate/s", "reads p50 ms", "p99", "p99.9", "writes p50 ms", "p99", "p99.9", "server CPU us"});
+  const OffQueueCpus off(settings);
   const double seconds = settings.quick ? 3 : 15;
   for (const double rate : {2'000.0, 5'000.0}) {
     const double cpu = server.cpu_seconds();

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <thread>
 
+#include "absl/strings/str_join.h"
 #include <grpcpp/grpcpp.h>
 
 #include "bench/failure.hpp"
@@ -26,6 +27,10 @@ BenchServer::BenchServer(const Settings& settings, const std::filesystem::path& 
   options.flags.insert(options.flags.end(), {"--bench-echo", "--log-level", "warn"});
   options.flags.insert(options.flags.end(), settings.server_flags.begin(),
                        settings.server_flags.end());
+  if (!settings.queue_cpus.empty()) {
+    options.flags.insert(options.flags.end(),
+                         {"--queue-cpus", absl::StrJoin(settings.queue_cpus, ",")});
+  }
   process_ = std::make_unique<test::ServerProcess>(options);
 }
 

@@ -45,6 +45,9 @@ std::optional<int> parse_settings(int argc, char** argv, Settings& settings) {
   app.add_option("--server-flag", settings.server_flags,
                  "Passed on to parleyd, e.g. --server-flag=--threads=2; may be repeated")
       ->take_all();
+  app.add_option("--queue-cpus", settings.queue_cpus,
+                 "Passed on to parleyd; loads that are measured keep off these CPUs, too")
+      ->delimiter(',');
   settings.dataset =
       (std::filesystem::path(PARLEY_SOURCE_DIR) / ".." / "shared" / "data" / "conversations")
           .lexically_normal()

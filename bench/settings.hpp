@@ -19,6 +19,7 @@ struct Settings {
   int connections = 1;
   int64_t conversations = 0;              ///< stored ones in restart; 0: 1,000,000, quick 50,000
   std::vector<std::string> server_flags;  ///< passed on to every parleyd
+  std::vector<int> queue_cpus;            ///< of every parleyd's queues alone; empty: anywhere
   std::string dataset;                    ///< directory of the real conversations
   std::string write_to;                   ///< file of results; empty: stdout only
   std::string command;                    ///< as it was given

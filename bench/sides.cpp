@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/cpus.hpp"
 #include "bench/machine.hpp"
 
 namespace parley::bench {
@@ -41,6 +42,7 @@ class Usage {
 void measure(const Settings& settings, const BenchServer& server, Caller& caller, const Side& side,
              int in_flight, Runs& runs) {
   server.settle();
+  const OffQueueCpus off(settings);
   const Usage usage(server);
   ClosedLoop loop;
   loop.in_flight = in_flight;
@@ -69,6 +71,12 @@ std::vector<double> ratios(const Runs& side, const Runs& to) {
 }
 
 }  // namespace
+
+OffQueueCpus::OffQueueCpus(const Settings& settings) : before_(usable_cpus()) {
+  leave_cpus(settings.queue_cpus);
+}
+
+OffQueueCpus::~OffQueueCpus() { stay_on_cpus(before_); }
 
 void say(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 

@@ -16,6 +16,19 @@ struct Side {
   NextRequest next;
 };
 
+/// While one exists, the calling thread leaves the queues' CPUs to the server. A server started
+/// meanwhile might not use them either, so one is made for a load that is measured, no longer.
+class OffQueueCpus {
+ public:
+  explicit OffQueueCpus(const Settings& settings);
+  ~OffQueueCpus();
+  OffQueueCpus(const OffQueueCpus&) = delete;
+  OffQueueCpus& operator=(const OffQueueCpus&) = delete;
+
+ private:
+  const std::vector<int> before_;
+};
+
 /// The runs of one side, in the order they were made.
 struct Runs {
   std::string name;

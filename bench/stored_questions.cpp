@@ -73,6 +73,7 @@ Section ask_cold(const Settings& settings) {
   server.wait_until_serving();
   server.settle();
   const auto caller = connect(settings.client, server.address(), 1);
+  const OffQueueCpus off(settings);
   Table table({"calls", "count", "p50 us", "p99 us", "p99.9 us", "most us"});
   read_cold(table, "first reads: activation from storage", *caller, crowd, k_messages, reads);
   read_cold(table, "the same again: in memory", *caller, crowd, k_messages, reads);

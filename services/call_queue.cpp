@@ -36,7 +36,7 @@ void CallQueue::stop() {
 }
 
 void CallQueue::serve(std::optional<int> cpu) {
-  if (cpu) stay_on_cpu(*cpu);
+  if (cpu) stay_on_cpus(std::span(&*cpu, 1));
   take_short_turns();
   resumer_here() = this;
   void* tag = nullptr;

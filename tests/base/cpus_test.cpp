@@ -12,7 +12,7 @@ TEST(Cpus, AThreadStaysWhereItIsPut) {
   ASSERT_FALSE(before.empty());
   std::vector<int> inside;
   std::thread([&] {
-    stay_on_cpu(before.back());
+    stay_on_cpus(std::span(before).last(1));
     inside = usable_cpus();
   }).join();
   EXPECT_EQ(inside, std::vector<int>{before.back()});
