@@ -131,7 +131,7 @@ void Applier::run() {
     if (queue_.empty()) continue;
     auto items = take(lock);
     lock.unlock();
-    apply(items);
+    const bool erased = apply(items);
     lock.lock();
     if (abandoned_) break;
     forget_pending(items);
@@ -139,6 +139,7 @@ void Applier::run() {
     // the next group.
     lock.unlock();
     items.clear();
+    surroundings_.after_round(erased);
     lock.lock();
   }
   abandoned_ = true;  // nobody waits for what comes now
@@ -184,7 +185,8 @@ void Applier::forget_pending(const std::deque<Item>& items) {
 
 /// Why: what is durable in the log must reach the store. A store that refuses (a full disk) is
 /// asked again until it takes it or the process ends; nothing is lost by that, the log keeps it.
-void Applier::apply(std::deque<Item>& items) {
+/// True where content was erased.
+bool Applier::apply(std::deque<Item>& items) {
   bool erased = false;
   while (true) {
     if (surroundings_.may_apply()) {
@@ -198,7 +200,7 @@ void Applier::apply(std::deque<Item>& items) {
     if (stopping_) {
       abandoned_ = true;  // the next start replays it
       applied_changed_.notify_all();
-      return;
+      return false;
     }
   }
   for (const Item& item : items) {
@@ -207,7 +209,7 @@ void Applier::apply(std::deque<Item>& items) {
     const Status status = purge(asked->now);
     if (!status.ok()) spdlog::warn("forgetting deleted conversations: {}", status.ToString());
   }
-  surroundings_.after_round(erased);
+  return erased;
 }
 
 Status Applier::apply_once(std::deque<Item>& items, bool* erased) {

@@ -55,7 +55,7 @@ class Applier {
   /// What the rest of the journal says to its rounds, on the applier's thread.
   struct Surroundings {
     std::function<bool()> may_apply;               ///< false: not now, ask again
-    std::function<void(bool erased)> after_round;  ///< `erased`: content was erased
+    std::function<void(bool erased)> after_round;  ///< it counts as applied; content was erased
   };
   Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
           ApplierOptions options, Surroundings surroundings);
@@ -101,7 +101,7 @@ class Applier {
   [[nodiscard]] bool is_round() const;
   [[nodiscard]] bool due() const;
   std::deque<Item> take(std::unique_lock<std::mutex>& lock);
-  void apply(std::deque<Item>& items);
+  bool apply(std::deque<Item>& items);
   Status apply_once(std::deque<Item>& items, bool* erased);
   Status purge(WallTime now);
   Status forget_remains(const std::string& row, const ConversationKey& key, Shard shard,

@@ -1,6 +1,8 @@
 #include "storage/applier.hpp"
 
 #include <atomic>
+#include <functional>
+#include <future>
 #include <thread>
 
 #include "storage/damage.hpp"
@@ -23,7 +25,8 @@ class ApplierTest : public ::testing::Test {
 
   void start(ApplierOptions options) {
     applier_.emplace(*store_, heads_, damage_, log::Mark{}, options,
-                     Applier::Surroundings{[this] { return allowed_.load(); }, [](bool) {}});
+                     Applier::Surroundings{[this] { return allowed_.load(); },
+                                           [this](bool) { after_round_(); }});
   }
 
   /// A frame that creates one conversation, as if it were so large. The hash of its key.
@@ -43,6 +46,7 @@ class ApplierTest : public ::testing::Test {
   Heads heads_{256, [](std::shared_ptr<Pending>) {}};
   Damage damage_;
   std::atomic<bool> allowed_{true};
+  std::function<void()> after_round_ = [] {};
   std::optional<Applier> applier_;
 };
 
@@ -58,6 +62,15 @@ TEST_F(ApplierTest, AReaderWaitsForWhatItsRoundLeftToTheNext) {
   EXPECT_TRUE(applier_->wait_for(std::span(&last, 1)).ok());
   EXPECT_EQ(applier_->applied().frame, 3U);
   EXPECT_GE(applier_->stats().rounds, 2U);
+}
+
+// Whoever flushed at once did not cover the round, and the log kept it for minutes.
+TEST_F(ApplierTest, SaysThatARoundIsOverOnceItCountsAsApplied) {
+  std::promise<uint64_t> applied;
+  after_round_ = [&] { applied.set_value(applier_->applied().frame); };
+  start({.gather = std::chrono::milliseconds(0)});
+  add(1, "one", 100);
+  EXPECT_EQ(applied.get_future().get(), 1U);
 }
 
 TEST_F(ApplierTest, NobodyWaitsForWhatIsApplied) {
