@@ -124,11 +124,10 @@ void WatchStream::ask() {
   Follow wish;
   {
     absl::MutexLock lock(&mutex_);
-    if (asking_ || finished_ || left_ || last_event_ || !outgoing_.empty()) return;
-    asking_ = true;
-    ask_again_ = false;
+    const bool asking = feed_ == Feed::asked || feed_ == Feed::looking_back;
+    if (asking || feed_ == Feed::ended || stage_ >= Stage::closed || !outgoing_.empty()) return;
+    feed_ = Feed::asked;
     // Once something was seen the conversation exists: its absence is a deletion.
-    looking_back_ = false;
     wish = {taken_, id_, request_.wait_for_create() && taken_ == Version{0}};
   }
   node_.registry.dispatch(new FollowCall(shared_from_this(), wish));
@@ -138,8 +137,8 @@ void WatchStream::ask() {
 /// The headers of the answer tell the caller that whatever happens from now on will be shown.
 void WatchStream::greet() {
   absl::MutexLock lock(&mutex_);
-  if (greeted_ || writing_ || finished_ || left_) return;
-  greeted_ = true;
+  if (stage_ != Stage::silent || writing_) return;
+  stage_ = Stage::greeted;
   writing_ = true;
   write_began_ = node_.environment.clock.steady();
   writer_.SendInitialMetadata(greet_step_.begin(shared_from_this()));
@@ -150,7 +149,7 @@ void WatchStream::on_greeted(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
-    if (!ok || left_) return;
+    if (!ok || stage_ == Stage::left) return;
     pump();
     more = outgoing_.empty();
   }
@@ -159,17 +158,15 @@ void WatchStream::on_greeted(bool ok) {
 
 void WatchStream::on_events(const std::vector<std::shared_ptr<const EventList>>& lists) {
   absl::MutexLock lock(&mutex_);
-  asking_ = false;
-  looking_back_ = false;
+  feed_ = Feed::answered;
   for (const auto& list : lists) take(*list);
-  if (outgoing_.empty()) ask_again_ = true;
-  pump();
+  settle();
 }
 
 void WatchStream::on_look_back() {
   {
     absl::MutexLock lock(&mutex_);
-    looking_back_ = true;
+    feed_ = Feed::looking_back;
   }
   node_.blocking([self = shared_from_this()] {
     Version after;
@@ -184,58 +181,60 @@ void WatchStream::on_look_back() {
       return self->on_refused(error_of(events.status(), self->address_->key));
     }
     absl::MutexLock lock(&self->mutex_);
-    self->asking_ = false;
+    self->feed_ = Feed::answered;
     self->take(*events);
-    // Nothing there although there was: it was deleted or cleared meanwhile; the conversation
-    // knows.
-    if (self->outgoing_.empty()) self->ask_again_ = true;
-    self->pump();
+    self->settle();
   });
 }
 
 void WatchStream::on_refused(const ApiError& error) {
   absl::MutexLock lock(&mutex_);
-  asking_ = false;
+  feed_ = Feed::answered;
   finish(error);
 }
 
 void WatchStream::on_unavailable() {
   absl::MutexLock lock(&mutex_);
-  asking_ = false;
-  if (node_.traffic.draining) return finish(make_error(ErrorId::server_draining));
-  ask_again_ = true;
+  feed_ = Feed::put_off;
+  if (node_.traffic.draining) finish(make_error(ErrorId::server_draining));
 }
 
 void WatchStream::take(const EventList& events) {
   for (const Event& event : events) {
-    if (last_event_ || event.version <= taken_) continue;
+    if (feed_ == Feed::ended || event.version <= taken_) continue;
     taken_ = event.version;
-    outgoing_.push_back(answers_->encode(event));
-    outgoing_versions_.push_back(event.version);
-    last_event_ = std::holds_alternative<ConversationDeleted>(event.body);
+    outgoing_.push_back({answers_->encode(event), event.version});
+    if (std::holds_alternative<ConversationDeleted>(event.body)) feed_ = Feed::ended;
   }
 }
 
+/// Begins to write what was taken. Where that was nothing, it was deleted or cleared meanwhile: the
+/// conversation knows.
+void WatchStream::settle() {
+  if (outgoing_.empty()) feed_ = Feed::put_off;
+  pump();
+}
+
 void WatchStream::pump() {
-  if (writing_ || finished_ || left_) return;
+  if (writing_ || stage_ >= Stage::closed) return;
   if (outgoing_.empty()) {
-    if (last_event_) finish(grpc::Status::OK);
+    if (feed_ == Feed::ended) finish(grpc::Status::OK);
     return;
   }
-  writing_ = greeted_ = true;
+  stage_ = Stage::greeted;
+  writing_ = true;
   write_began_ = last_sign_ = node_.environment.clock.steady();
   // From here on it reaches the caller before whatever the stream may end with.
-  sent_ = outgoing_versions_.front();
-  writer_.Write(to_byte_buffer(outgoing_.front()), write_step_.begin(shared_from_this()));
+  sent_ = outgoing_.front().version;
+  writer_.Write(to_byte_buffer(outgoing_.front().bytes), write_step_.begin(shared_from_this()));
 }
 
 void WatchStream::on_write_done(bool ok) {
   {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
-    if (!ok || left_ || finished_) return;
+    if (!ok || stage_ >= Stage::closed) return;
     outgoing_.pop_front();
-    outgoing_versions_.pop_front();
     pump();
   }
   ask();
@@ -251,17 +250,17 @@ void WatchStream::on_tick(bool) {
   bool ask_now = false;
   {
     absl::MutexLock lock(&mutex_);
-    if (left_) return;
+    if (stage_ == Stage::left) return;
     const SteadyTime now = node_.environment.clock.steady();
     check_stall(now);
     if (node_.traffic.draining && !writing_) finish(make_error(ErrorId::server_draining));
-    const bool quiet = !writing_ && !finished_ && outgoing_.empty();
-    if (quiet && !looking_back_ && now.micros - last_sign_.micros >= heartbeat_micros_) {
-      outgoing_.push_back(WatchAnswers::heartbeat(sent_, node_.environment.clock.wall()));
-      outgoing_versions_.push_back(sent_);
+    const bool quiet = !writing_ && stage_ < Stage::closed && outgoing_.empty();
+    const bool none_due = feed_ == Feed::asked || feed_ == Feed::put_off;
+    if (quiet && none_due && now.micros - last_sign_.micros >= heartbeat_micros_) {
+      outgoing_.push_back({WatchAnswers::heartbeat(sent_, node_.environment.clock.wall()), sent_});
       pump();
     }
-    ask_now = ask_again_ && quiet;
+    ask_now = quiet && feed_ == Feed::put_off;
     arm_tick();
   }
   if (ask_now) ask();
@@ -273,7 +272,7 @@ void WatchStream::check_stall(SteadyTime now) {
   const int64_t allowed = node_.config.watch_stall_seconds * k_micros_per_second;
   if (stalled > allowed + k_farewell_micros) {
     context_.TryCancel();
-  } else if (stalled > allowed && !finished_) {
+  } else if (stalled > allowed && stage_ < Stage::closed) {
     finish(make_error(ErrorId::watcher_too_slow));
   }
 }
@@ -285,17 +284,16 @@ void WatchStream::finish(ApiError error) {
 }
 
 void WatchStream::finish(const grpc::Status& status) {
-  if (finished_ || left_) return;
-  finished_ = true;
+  if (stage_ >= Stage::closed) return;
+  stage_ = Stage::closed;
   writer_.Finish(status, finish_step_.begin(shared_from_this()));
 }
 
 void WatchStream::on_done(bool) {
   {
     absl::MutexLock lock(&mutex_);
-    left_ = true;
+    stage_ = Stage::left;
     outgoing_.clear();
-    outgoing_versions_.clear();
     tick_.Cancel();
   }
   if (address_) node_.registry.unfollow(*address_, id_);

@@ -42,6 +42,28 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
  private:
   friend class FollowCall;
 
+  /// What the caller has been told of the call. Moves downwards only.
+  enum class Stage : uint8_t {
+    silent,   ///< nothing
+    greeted,  ///< the headers: the watch has begun
+    closed,   ///< the status is on its way
+    left,     ///< the call is over
+  };
+  /// How it comes by what follows `taken_`. While events may be due there is no heartbeat, which
+  /// would say that there are none.
+  enum class Feed : uint8_t {
+    opening,       ///< it asks once the conversation was read
+    asked,         ///< the conversation tells when there is something
+    looking_back,  ///< what was missed is read from storage
+    answered,      ///< it asks when all that came is written
+    put_off,       ///< it asks at the next tick: the conversation is reloaded or has just changed
+    ended,         ///< nothing follows the deletion: it finishes when all is written
+  };
+  struct Outgoing {
+    std::string bytes;
+    Version version;
+  };
+
   void on_accepted(bool ok);
   void on_write_done(bool ok);
   void on_greeted(bool ok);
@@ -59,6 +81,7 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   void greet() ABSL_LOCKS_EXCLUDED(mutex_);
   void ask() ABSL_LOCKS_EXCLUDED(mutex_);
   void take(const EventList& events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void settle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void finish(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void finish(ApiError error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -88,19 +111,12 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
 
   absl::Mutex mutex_;
   std::optional<WatchAnswers> answers_ ABSL_GUARDED_BY(mutex_);  ///< set once the stream is open
-  std::deque<std::string> outgoing_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Outgoing> outgoing_ ABSL_GUARDED_BY(mutex_);
   Version taken_ ABSL_GUARDED_BY(mutex_);  ///< last version put into `outgoing_`
   Version sent_ ABSL_GUARDED_BY(mutex_);   ///< last version handed to gRPC
-  std::deque<Version> outgoing_versions_ ABSL_GUARDED_BY(mutex_);
-  bool greeted_ ABSL_GUARDED_BY(mutex_) = false;  ///< the caller knows that the watch has begun
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool asking_ ABSL_GUARDED_BY(mutex_) = false;
-  bool ask_again_ ABSL_GUARDED_BY(mutex_) = false;  ///< at the next tick: the conversation reloads
-  bool looking_back_ ABSL_GUARDED_BY(mutex_) =
-      true;  ///< what was missed is not out yet: no heartbeat
-  bool last_event_ ABSL_GUARDED_BY(mutex_) = false;  ///< the deletion: finish when all is written
-  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  Feed feed_ ABSL_GUARDED_BY(mutex_) = Feed::opening;
+  Stage stage_ ABSL_GUARDED_BY(mutex_) = Stage::silent;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;  ///< headers or an answer are on their way
   SteadyTime write_began_ ABSL_GUARDED_BY(mutex_);
   SteadyTime last_sign_ ABSL_GUARDED_BY(mutex_);
 };
