@@ -94,7 +94,8 @@ void DedupWindow::link(uint64_t number) {
 }
 
 void DedupWindow::drop_oldest() {
-  if (slots_[slot_of(first_)].forked) forks_.erase(forks_.begin());
+  // Why not the slot's `forked`: a slot that is about to be written over need not be read.
+  if (!forks_.empty() && forks_.front().first == first_) forks_.erase(forks_.begin());
   ++first_;
 }
 

@@ -39,11 +39,6 @@ size_t rarely_changed_bytes(const State& state) {
          (state.former.size() + state.current.children.size()) * 128;
 }
 
-bool is_plain(const MessagesAppended& appended) {
-  return std::none_of(appended.messages.begin(), appended.messages.end(),
-                      [](const AppendedMessage& message) { return message.charge.has_value(); });
-}
-
 }  // namespace
 
 std::optional<IndexRow> index_row(const State& state) {
@@ -157,7 +152,7 @@ void Engine::apply(const Event& event) {
   evolve_in_place(tentative_, event);
   const auto* appended = std::get_if<MessagesAppended>(&event.body);
   // Why not asked for when it is wanted: that would touch all of the state for every append.
-  if (appended == nullptr || !is_plain(*appended)) {
+  if (appended == nullptr || appended->charged()) {
     rarely_changed_bytes_ = rarely_changed_bytes(tentative_);
   }
   if (appended != nullptr) {
@@ -195,12 +190,12 @@ void Engine::send_next(std::vector<Output>& out) {
   batch.expected = open.expected;
   batch.gone = open.gone != nullptr;
   batch.after = batch.gone ? Version{0} : open.events.back().version;
-  batch.index_before = indexed_;
+  batch.index_before = std::move(indexed_);
   // Why: with a later batch already open, the tentative state is ahead of this one. That happens
   // only behind a deletion, which carries its own state.
-  batch.index_after = batch.gone ? std::nullopt : index_row(tentative_);
+  indexed_ = batch.gone ? std::nullopt : index_row(tentative_);
+  batch.index_after = indexed_;
   attach_snapshot(batch, open);
-  indexed_ = batch.index_after;
   batch.events = std::make_shared<const EventList>(std::move(open.events));
   in_flight_ = {batch.after, batch.events, batch.gone};
   out.emplace_back(Append{ownership_.epoch, std::move(batch)});

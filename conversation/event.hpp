@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,12 @@ struct MessagesAppended {
   Sequence first;
   uint64_t bytes = 0;  ///< of all bodies
   std::vector<AppendedMessage> messages;
+
+  /// Some message was paid for: a provider answered it.
+  [[nodiscard]] bool charged() const {
+    return std::any_of(messages.begin(), messages.end(),
+                       [](const AppendedMessage& message) { return message.charge.has_value(); });
+  }
 };
 
 /// How it stands afterwards, not what was asked.

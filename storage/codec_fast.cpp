@@ -1,7 +1,5 @@
 #include "storage/codec_fast.hpp"
 
-#include <algorithm>
-
 #include "parley/storage/v1/storage.pb.h"
 
 namespace parley::codec {
@@ -38,9 +36,7 @@ void write(const MessagesAppended& appended, RecordWriter& out) {
 
 bool is_fast(const Event& event) {
   const auto* appended = std::get_if<MessagesAppended>(&event.body);
-  return appended != nullptr &&
-         std::none_of(appended->messages.begin(), appended->messages.end(),
-                      [](const AppendedMessage& message) { return message.charge.has_value(); });
+  return appended != nullptr && !appended->charged();
 }
 
 void write_fast(const Event& event, RecordWriter& out) {

@@ -27,6 +27,9 @@ struct ActiveHead;
 /// What is on its way through the log to the store, a commit as a rule, and who is told. Not
 /// changed once it is in the log.
 struct Pending {
+  Pending() = default;
+  Pending(Commit what, CommitWaiter* told_then) : commit(std::move(what)), waiter(told_then) {}
+
   Commit commit;
   ActiveHead* head = nullptr;  ///< of its conversation, while it is in the log's hands
   CommitWaiter* waiter = nullptr;

@@ -55,10 +55,9 @@ void LocalJournal::commit(Commit commit, CommitWaiter* waiter) {
   const bool refused = sink_->failed() || lane_->queued_bytes() > k_log_queue_bytes_max ||
                        (floor_->full() && !may_pass_full_disk(commit.batch));
   if (refused) return bell.tell(*waiter, WriteOutcome::not_written);
-  auto pending = std::make_shared<Pending>();
-  pending->bytes = sizeof(Pending) + memory_bytes(commit);
-  pending->commit = std::move(commit);
-  pending->waiter = waiter;
+  const size_t bytes = sizeof(Pending) + memory_bytes(commit);
+  auto pending = std::make_shared<Pending>(std::move(commit), waiter);
+  pending->bytes = bytes;
   if (const auto outcome = heads_->admit(pending)) bell.tell(*waiter, *outcome);
 }
 
