@@ -69,14 +69,15 @@ v1::VerifyStorageResponse to_response(const VerifyReport& report, size_t& proble
 }  // namespace
 
 template <class Request>
-void AdminService::serve_method(CallQueue& queue, typename Call<Request>::Wait wait,
+void AdminService::serve_method(CallQueue& queue, typename Rpc<AdminRpcs, Request>::Wait wait,
                                 void (AdminService::*handler)(Call<Request>*)) {
-  using Method = typename Call<Request>::Method;
+  using Origin = Rpc<AdminRpcs, Request>;
+  using Method = typename Origin::Method;
   auto method = std::make_shared<Method>(
       Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); }, calls_,
              node_.traffic});
   methods_.push_back(method);
-  for (int i = 0; i < k_waiting; ++i) Call<Request>::await(*method, queue);
+  for (int i = 0; i < k_waiting; ++i) Origin::await(*method, queue);
 }
 
 void AdminService::serve(CallQueue& queue) {

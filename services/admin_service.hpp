@@ -26,10 +26,10 @@ class AdminService {
 
  private:
   template <class Request>
-  using Call = Rpc<AdminRpcs, Request>;
+  using Call = UnaryCall<Request>;
 
   template <class Request>
-  void serve_method(CallQueue& queue, typename Call<Request>::Wait wait,
+  void serve_method(CallQueue& queue, typename Rpc<AdminRpcs, Request>::Wait wait,
                     void (AdminService::*handler)(Call<Request>*));
 
   void server_info(Call<v1::GetServerInfoRequest>* rpc);

@@ -17,10 +17,10 @@ namespace {
 template <class Request>
 class ShowingChange {
  public:
-  using Rpc = parley::Rpc<ConversationRpcs, Request>;
+  using Origin = UnaryCall<Request>;
   using Finish = std::function<void(const Receipt&, v1::Conversation)>;
 
-  static void start(Node& node, Rpc* rpc, Address address, Asked asked, Finish finish) {
+  static void start(Node& node, Origin* rpc, Address address, Asked asked, Finish finish) {
     auto shown = std::make_shared<v1::Conversation>();
     auto on_render = [shown, thread = address.key.thread](const State& state,
                                                           const RecentMessages&) {
@@ -30,7 +30,7 @@ class ShowingChange {
     auto on_done = [&node, rpc, address, shown, finish = std::move(finish)](Done done) {
       const Receipt* receipt = done.receipt();
       if (receipt == nullptr) return rpc->finish_error(done.error());
-      node.note_replay(rpc->context(), done.replayed);
+      node.note_replay(*rpc, done.replayed);
       if (!done.replayed) return finish(*receipt, std::move(*shown));
       node.blocking([&node, rpc, address, receipt = *receipt, finish] {
         auto state = node.store.read_state_at(address.key, address.shard, receipt.version);
@@ -54,9 +54,9 @@ class ShowingChange {
 /// have told the parent, before this try's creation came through.
 class Forking : public std::enable_shared_from_this<Forking> {
  public:
-  using Rpc = parley::Rpc<ConversationRpcs, v1::ForkConversationRequest>;
+  using Origin = UnaryCall<v1::ForkConversationRequest>;
 
-  Forking(Node& node, Rpc* rpc) : node_(node), rpc_(rpc) {}
+  Forking(Node& node, Origin* rpc) : node_(node), rpc_(rpc) {}
 
   void start() {
     parent_ = node_.address(rpc_->tenant, rpc_->request.thread_id());
@@ -79,7 +79,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
 
   void on_noted(const Done& done) {
     if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
-    node_.note_replay(rpc_->context(), done.replayed);
+    node_.note_replay(*rpc_, done.replayed);
     noted_ = *done.receipt();
     ask(parent_, Read{}, &Forking::on_parent_read,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
@@ -136,7 +136,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
   void on_let_go(const Done&) { rpc_->finish_error(refusal_); }
 
   Node& node_;
-  Rpc* rpc_;
+  Origin* rpc_;
   Address parent_;
   Address child_;
   Receipt noted_;
@@ -195,7 +195,7 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
   auto on_done = [this, rpc, address](const Done& done) {
     v1::DeleteConversationResponse response;
     if (const Receipt* receipt = done.receipt()) {
-      node_.note_replay(rpc->context(), done.replayed);
+      node_.note_replay(*rpc, done.replayed);
       response.set_version(static_cast<int64_t>(receipt->version.value));
       return rpc->finish_message(response);
     }
@@ -222,7 +222,7 @@ void ConversationService::record_usage(Call<v1::RecordUsageRequest>* rpc) {
   auto& recording = std::get<Asked>(asked);
   auto on_done = [this, rpc](const Done& done) {
     if (done.receipt() == nullptr) return rpc->finish_error(done.error());
-    node_.note_replay(rpc->context(), done.replayed);
+    node_.note_replay(*rpc, done.replayed);
     v1::RecordUsageResponse response;
     response.set_version(static_cast<int64_t>(done.receipt()->version.value));
     rpc->finish_message(response);

@@ -17,9 +17,9 @@ namespace {
 /// Shared by the calls under way; each writes its own place, the last to finish reads all.
 class BatchGet : public std::enable_shared_from_this<BatchGet> {
  public:
-  using Rpc = parley::Rpc<ConversationRpcs, v1::BatchGetConversationsRequest>;
+  using Origin = UnaryCall<v1::BatchGetConversationsRequest>;
 
-  BatchGet(Node& node, Rpc* rpc)
+  BatchGet(Node& node, Origin* rpc)
       : node_(node), rpc_(rpc), found_(static_cast<size_t>(rpc->request.thread_ids_size())) {}
 
   void start() {
@@ -73,7 +73,7 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
   }
 
   Node& node_;
-  Rpc* rpc_;
+  Origin* rpc_;
   std::vector<Found> found_;
   std::atomic<int> left_{0};
 };

@@ -20,7 +20,7 @@ constexpr int k_read_tries = 5;
 /// AppendMessages: the hottest call of all, so a class of its own without functions to allocate.
 class AppendCall final : public Call {
  public:
-  using Origin = Rpc<ConversationRpcs, v1::AppendMessagesRequest>;
+  using Origin = UnaryCall<v1::AppendMessagesRequest>;
 
   AppendCall(Node& node, Origin* rpc, Asked asked) : node_(node), rpc_(rpc) {
     to = node.address(rpc->tenant, rpc->request.thread_id());
@@ -31,7 +31,7 @@ class AppendCall final : public Call {
 
   void answer(Outcome outcome, bool replayed) override {
     if (const auto* receipt = std::get_if<Receipt>(&outcome)) {
-      node_.note_replay(rpc_->context(), replayed);
+      node_.note_replay(*rpc_, replayed);
       // All its fields are set anew each time, and none of it is allocated.
       thread_local v1::AppendMessagesResponse response;
       fill_append_response(*receipt, response);
@@ -59,7 +59,7 @@ class AppendCall final : public Call {
 template <class Request>
 class WindowCall final : public Call {
  public:
-  using Origin = Rpc<ConversationRpcs, Request>;
+  using Origin = UnaryCall<Request>;
   /// The answer from what is in memory; or what is needed from storage, in `page`.
   using MakeAnswer = std::function<std::optional<std::string>(const State&, const RecentMessages&,
                                                               HistoryPage& page)>;
@@ -116,15 +116,16 @@ class WindowCall final : public Call {
 
 template <class Request>
 void ConversationService::serve_method(CallQueue& queue, const char* name,
-                                       typename Call<Request>::Wait wait,
+                                       typename Rpc<ConversationRpcs, Request>::Wait wait,
                                        void (ConversationService::*handler)(Call<Request>*),
                                        int waiting) {
-  using Method = typename Call<Request>::Method;
+  using Origin = Rpc<ConversationRpcs, Request>;
+  using Method = typename Origin::Method;
   auto method = std::make_shared<Method>(
       Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); },
              counts_[name], node_.traffic, node_.environment.limits.request_bytes});
   methods_.push_back(method);
-  for (int i = 0; i < waiting; ++i) Call<Request>::await(*method, queue);
+  for (int i = 0; i < waiting; ++i) Origin::await(*method, queue);
 }
 
 void ConversationService::serve(CallQueue& queue) {

@@ -30,10 +30,11 @@ class ConversationService {
 
  private:
   template <class Request>
-  using Call = Rpc<ConversationRpcs, Request>;
+  using Call = UnaryCall<Request>;
 
   template <class Request>
-  void serve_method(CallQueue& queue, const char* name, typename Call<Request>::Wait wait,
+  void serve_method(CallQueue& queue, const char* name,
+                    typename Rpc<ConversationRpcs, Request>::Wait wait,
                     void (ConversationService::*handler)(Call<Request>*), int waiting);
 
   // conversation_service.cpp: the hot path.

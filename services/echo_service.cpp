@@ -15,7 +15,7 @@ constexpr int32_t k_answer_bytes_max = 4 << 20;
 
 void EchoService::serve(CallQueue& queue) {
   using Call = Rpc<EchoRpcs, bench::v1::EchoRequest>;
-  const auto echo = [](Call* rpc) {
+  const auto echo = [](UnaryCall<bench::v1::EchoRequest>* rpc) {
     bench::v1::EchoResponse response;
     const int32_t bytes = std::clamp(rpc->request.answer_bytes(), 0, k_answer_bytes_max);
     response.mutable_payload()->assign(static_cast<size_t>(bytes), 'x');

@@ -110,7 +110,7 @@ HealthService::HealthService(HealthRpcs& rpcs, const std::vector<std::string>& s
 
 void HealthService::serve(CallQueue& queue) {
   using Call = Rpc<HealthRpcs, health::HealthCheckRequest>;
-  const auto check = [this](Call* rpc) {
+  const auto check = [this](UnaryCall<health::HealthCheckRequest>* rpc) {
     const Status status = status_of(rpc->request.service());
     if (status != health::HealthCheckResponse::SERVICE_UNKNOWN) return rpc->finish(encoded(status));
     rpc->finish_status({grpc::StatusCode::NOT_FOUND,

@@ -11,10 +11,10 @@ ApiError Node::explain(Failure failure, const ConversationKey& key) const {
   return error_of(failure, key);
 }
 
-void Node::note_replay(grpc::ServerContext& context, bool replayed) {
+void Node::note_replay(Reply& reply, bool replayed) {
   if (!replayed) return;
   ++replayed_calls;
-  context.AddTrailingMetadata("parley-replayed", "true");
+  reply.mark_replayed();
 }
 
 // Why the job as an argument: without any, CAF 0.17 dereferences a null pointer to no arguments.

@@ -5,12 +5,12 @@
 #include <string>
 
 #include <caf/actor_system.hpp>
-#include <grpcpp/server_context.h>
 
 #include "actors/registry.hpp"
 #include "services/config.hpp"
 #include "services/error_table.hpp"
 #include "services/traffic.hpp"
+#include "services/unary_call.hpp"
 #include "storage/local_journal.hpp"
 
 namespace parley {
@@ -47,8 +47,8 @@ class Node {
   /// What a caller is told of a failure; a write that was refused for want of disk space says so.
   [[nodiscard]] ApiError explain(Failure failure, const ConversationKey& key) const;
 
-  /// Counts an answer that repeats an earlier one, and says so in the trailing metadata.
-  void note_replay(grpc::ServerContext& context, bool replayed);
+  /// Counts an answer that repeats an earlier one, and has it say so.
+  void note_replay(Reply& reply, bool replayed);
 
   /// Runs what may block, on a thread of CAF's scheduler.
   void blocking(std::function<void()> job);

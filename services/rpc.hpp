@@ -18,10 +18,10 @@
 #include "services/error_table.hpp"
 #include "services/spare_messages.hpp"
 #include "services/traffic.hpp"
+#include "services/unary_call.hpp"
 
 namespace parley {
 
-grpc::Status to_grpc_status(const ApiError& error);
 /// Takes the bytes over without copying where they are many.
 grpc::ByteBuffer to_byte_buffer(std::string bytes);
 /// Parses a message, also one that nests deeper than protobuf's own bound (metadata as JSON does:
@@ -34,15 +34,15 @@ Checked<std::string> tenant_of(const grpc::ServerContext& context);
 /// One unary RPC, from waiting for it until its answer is sent.
 ///
 /// Owns itself: made waiting, it makes its successor when it is taken, and is gone when the answer
-/// has left. `finish*` exactly once, on any thread. Messages go as bytes, so that answers can be
-/// put together from stored bytes without parsing them (services/translate.hpp).
+/// has left. Messages go as bytes, so that answers can be put together from stored bytes without
+/// parsing them (services/translate.hpp).
 template <class Service, class Request>
-class Rpc final : public Tag {
+class Rpc final : public Tag, public UnaryCall<Request> {
  public:
   using Writer = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
   using Wait = void (Service::*)(grpc::ServerContext*, grpc::ByteBuffer*, Writer*,
                                  grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-  using Handler = std::function<void(Rpc*)>;
+  using Handler = std::function<void(UnaryCall<Request>*)>;
 
   /// What all RPCs of a method share. Outlives them.
   struct Method {
@@ -56,29 +56,23 @@ class Rpc final : public Tag {
 
   static void await(const Method& method, CallQueue& queue) { new Rpc(method, queue); }
 
-  Request request;
-  std::string tenant;
+  using UnaryCall<Request>::request;
+  using UnaryCall<Request>::tenant;
 
-  [[nodiscard]] grpc::ServerContext& context() { return context_; }
-  [[nodiscard]] CallQueue& queue() { return queue_; }
-  [[nodiscard]] bool expired() const {
+  [[nodiscard]] bool expired() const override {
     const gpr_timespec deadline = context_.raw_deadline();
     // Most calls of a service to a service have none: they need no clock.
     if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return false;
     return gpr_time_cmp(deadline, gpr_now(deadline.clock_type)) < 0;
   }
 
-  void finish(std::string bytes) {
+  void mark_replayed() override { context_.AddTrailingMetadata("parley-replayed", "true"); }
+
+  void finish(std::string bytes) override {
     step_ = Step::finishing;
     writer_.Finish(to_byte_buffer(std::move(bytes)), grpc::Status::OK, this);
   }
-  template <class Response>
-  void finish_message(const Response& response) {
-    finish(response.SerializeAsString());
-  }
-  void finish_error(const ApiError& error) { finish_status(to_grpc_status(error)); }
-  /// An error that is not one of this service's: without details.
-  void finish_status(const grpc::Status& status) {
+  void finish_status(const grpc::Status& status) override {
     step_ = Step::finishing;
     writer_.FinishWithError(status, this);
   }
@@ -108,17 +102,17 @@ class Rpc final : public Tag {
   }
 
   void begin() {
-    if (method_.traffic.draining) return finish_error(make_error(ErrorId::server_draining));
+    if (method_.traffic.draining) return this->finish_error(make_error(ErrorId::server_draining));
     request_bytes_ = bytes_.Length();
     if (request_bytes_ > method_.request_bytes_max) {
-      return finish_error(request_too_large(request_bytes_, method_.request_bytes_max));
+      return this->finish_error(request_too_large(request_bytes_, method_.request_bytes_max));
     }
     SpareMessages<Request>::here().equip(request);
-    if (!parse(bytes_, request)) return finish_error(undecodable_request());
+    if (!parse(bytes_, request)) return this->finish_error(undecodable_request());
     auto tenant_or = tenant_of(context_);
-    if (auto* error = std::get_if<ApiError>(&tenant_or)) return finish_error(*error);
+    if (auto* error = std::get_if<ApiError>(&tenant_or)) return this->finish_error(*error);
     tenant = std::get<std::string>(std::move(tenant_or));
-    if (expired()) return finish_error(deadline_passed());
+    if (expired()) return this->finish_error(deadline_passed());
     method_.handle(this);
   }
 

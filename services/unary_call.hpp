@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+
+#include <grpcpp/support/status.h>
+
+#include "services/error_table.hpp"
+
+namespace parley {
+
+grpc::Status to_grpc_status(const ApiError& error);
+
+/// Where the answer to one request goes: to a client by gRPC, or to the node that the client asked.
+///
+/// Lives until one of `finish*` was called, which must happen exactly once, on any thread.
+class Reply {
+ public:
+  virtual ~Reply() = default;
+
+  /// The caller has gone or its deadline has passed.
+  [[nodiscard]] virtual bool expired() const = 0;
+  /// The answer repeats an earlier one; to be said before it.
+  virtual void mark_replayed() = 0;
+
+  virtual void finish(std::string bytes) = 0;
+  virtual void finish_status(const grpc::Status& status) = 0;
+
+  template <class Response>
+  void finish_message(const Response& response) {
+    finish(response.SerializeAsString());
+  }
+  void finish_error(const ApiError& error) { finish_status(to_grpc_status(error)); }
+};
+
+/// A call of one request and one answer as its handler sees it, wherever it came from.
+template <class Request>
+class UnaryCall : public Reply {
+ public:
+  Request request;
+  std::string tenant;
+};
+
+}  // namespace parley
