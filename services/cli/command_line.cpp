@@ -109,6 +109,10 @@ int explain(const CLI::App& app, const CLI::ParseError& error, const Console& co
   const std::string words = words_of(app);
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
+  const auto unknown = app.remaining();
+  if (words.empty() && !unknown.empty()) {
+    message = "there is no verb '" + unknown.front() + "'";
+  }
   console.err << "parley: " << (words.empty() ? "" : words + ": ") << printable(message, false)
               << "\n  what to do: see 'parley " << (words.empty() ? "" : words + " ")
               << "--help'\n";

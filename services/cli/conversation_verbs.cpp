@@ -246,9 +246,11 @@ void add_fork(const Command& program) {
   });
 }
 
-/// Asks on a terminal. Elsewhere the command line is answer enough.
+/// What cannot be undone is asked for, or answered beforehand.
 Status confirm(const Console& console, const std::string& question) {
-  if (!console.in_is_terminal) return absl::OkStatus();
+  if (!console.in_is_terminal) {
+    return usage_failure("there is no terminal to ask on whether you are sure; --yes says so");
+  }
   console.err << question << " Type yes: " << std::flush;
   std::string answer;
   std::getline(console.in, answer);
@@ -262,7 +264,7 @@ void add_reset(const Command& program) {
   const Command verb =
       program.verb("reset", "Clear messages and usage; identity, metadata and labels stay");
   thread_option(verb, request);
-  verb.flag("-y,--yes", "Do not ask", [yes] { *yes = true; });
+  verb.flag("-y,--yes", "Do not ask; needed where stdin is no terminal", [yes] { *yes = true; });
   expected_version_option(verb, request);
   request_id_option(verb, request);
   verb.runs([request, yes](Run& run) -> Status {
@@ -282,7 +284,7 @@ void add_delete(const Command& program) {
   auto yes = std::make_shared<bool>(false);
   const Command verb = program.verb("delete", "Erase every byte of a conversation, for ever");
   thread_option(verb, request);
-  verb.flag("-y,--yes", "Do not ask", [yes] { *yes = true; });
+  verb.flag("-y,--yes", "Do not ask; needed where stdin is no terminal", [yes] { *yes = true; });
   verb.flag("--allow-missing", "It is well where there is nothing to delete",
             [request] { request->set_allow_missing(true); });
   expected_version_option(verb, request);
@@ -293,7 +295,11 @@ void add_delete(const Command& program) {
       if (!sure.ok()) return sure;
     }
     return call_and_print<v1::DeleteConversationResponse>(run, *request, [&](const auto& answer) {
-      run.console.out << "deleted at version " << answer.version() << '\n';
+      if (answer.version() == 0) {
+        run.console.out << "there was nothing to delete\n";
+      } else {
+        run.console.out << "deleted at version " << answer.version() << '\n';
+      }
     });
   });
 }

@@ -49,12 +49,14 @@ Status export_all(Run& run, const v1::ExportConversationsRequest& request, LineS
     bytes += line->size();
     progress.update(bytes, 0, format_count(conversations) + " conversations");
   }
-  if (Status ended = stream.finish(); !ended.ok()) return ended;
+  const Status ended = stream.finish();
+  // What is damaged is named by the error; everything else came.
+  if (!ended.ok() && failure_details(ended).reason != "EXPORT_INCOMPLETE") return ended;
   if (Status committed = sink.commit(); !committed.ok()) return committed;
   progress.clear();
   run.console.note(absl::StrCat(format_count(conversations), " conversations, ",
                                 format_bytes(bytes), " in ", format_duration(progress.elapsed())));
-  return absl::OkStatus();
+  return ended;
 }
 
 }  // namespace
@@ -73,7 +75,8 @@ void add_export_verbs(const Command& program) {
       Command::Need::repeated);
   verb.text("-u,--user", "Only this user's", request->mutable_user_id());
   verb.text(
-      "--form", "jsonl: a line each; full: every field, over several lines [jsonl]",
+      "--form",
+      "jsonl: a line each; full: every field that clients set, over several lines [jsonl]",
       [request](const std::string& form) -> Status {
         if (form != "jsonl" && form != "full") {
           return absl::InvalidArgumentError("'" + form + "' is not a form; use jsonl or full");

@@ -7,6 +7,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
+#include "services/cli/interrupt.hpp"
 #include "services/cli/terminal_text.hpp"
 
 namespace parley::cli {
@@ -132,6 +133,13 @@ bool never_reached(const Status& status) {
   if (status.code() != absl::StatusCode::kUnavailable) return false;
   const auto payload = status.GetPayload(k_call_payload);
   return payload && payload->empty();
+}
+
+bool server_gone(const Status& status) {
+  if (exit_code(status) < k_exit_call) return false;
+  if (status.code() == absl::StatusCode::kUnavailable) return true;
+  return status.code() == absl::StatusCode::kCancelled && failure_details(status).reason.empty() &&
+         !interrupted();
 }
 
 std::string describe_outage(const Status& status) {

@@ -43,6 +43,11 @@ FailureDetails failure_details(const Status& status);
 /// The call did not reach a Parley server: nobody answered at that address, or not in our terms.
 bool never_reached(const Status& status);
 
+/// The server is not there, or went away: the same may go well when it is back. Also a call that
+/// was cancelled by nobody here: that is how one ends that comes while a server closes its
+/// connections.
+bool server_gone(const Status& status);
+
 /// Why a call was cut off, in few words, for a note that it goes on.
 std::string describe_outage(const Status& status);
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include <google/protobuf/stubs/common.h>
 
 #include "services/cli/arguments.hpp"
 
@@ -110,7 +111,10 @@ Result<std::optional<ImportPiece>> ImportSource::next() {
     if (form_ == v1::TRANSFER_FORM_FULL) {
       if (Status filled = fill_full(line, &piece); !filled.ok()) return filled;
     } else if (line.size() > k_line_bytes_max) {
-      piece.too_long = true;
+      piece.unfit = "the line is longer than 4 MiB; use the full form";
+    } else if (!google::protobuf::internal::IsStructurallyValidUTF8(line)) {
+      // Sent as it is, it would end the stream for all lines behind it.
+      piece.unfit = "the line is not valid UTF-8; convert it, with iconv for example";
     } else {
       piece.record.set_jsonl(std::move(line));
     }

@@ -29,8 +29,8 @@ struct ImportPiece {
   v1::TransferRecord record;
   /// A conversation begins with it.
   bool begins = true;
-  /// Above k_line_bytes_max: not to be sent. `record` is empty.
-  bool too_long = false;
+  /// Why the line is not to be sent; `record` is empty then.
+  std::string unfit;
 };
 
 /// Reads conversations to import from files one after the other, a line at a time.

@@ -94,8 +94,8 @@ Status Import::fill_window(ImportStream& stream) {
       stream.done_writing();
       break;
     }
-    if ((*piece)->too_long) {
-      refuse(source_.name_of((*piece)->place), "the line is longer than 4 MiB; use the full form");
+    if (!(*piece)->unfit.empty()) {
+      refuse(source_.name_of((*piece)->place), (*piece)->unfit);
       continue;
     }
     if (skip_to_next_ && !(*piece)->begins) continue;
@@ -167,10 +167,7 @@ Status Import::run_stream() {
 }
 
 Status Import::recover(const Status& status, Backoff& backoff, int* fruitless) {
-  if (status.code() != absl::StatusCode::kUnavailable || exit_code(status) < k_exit_call ||
-      ++*fruitless > k_fruitless_attempts_max) {
-    return status;
-  }
+  if (!server_gone(status) || ++*fruitless > k_fruitless_attempts_max) return status;
   const InputPlace place = unanswered_.empty() ? source_.place() : unanswered_.front().place;
   const Micros asked = failure_details(status).retry_after.value_or(Micros(0));
   const Micros wait = backoff.next(run_.session.random(), asked);
@@ -180,16 +177,16 @@ Status Import::recover(const Status& status, Backoff& backoff, int* fruitless) {
   }
   progress_.clear();
   run_.console.note(absl::StrCat(describe_outage(status), "; going on at ", source_.name_of(place),
-                                 " in ", format_duration(wait)));
+                                 " when it is back"));
   if (!unanswered_.empty()) input_ended_ = false;
   skip_to_next_ = unanswered_.empty();
   unanswered_.clear();
   unanswered_bytes_ = 0;
-  return wait_for(wait) ? absl::OkStatus() : status;
+  return run_.session.await_server(wait, asked) ? absl::OkStatus() : status;
 }
 
 Status Import::run() {
-  Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(5));
+  Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(5));
   int fruitless = 0;
   while (true) {
     const uint64_t before = tally_.all();

@@ -43,6 +43,10 @@ Status append_one(Run& run, Append& append) {
   std::string text;
   if (append.words.empty() || append.words == std::vector<std::string>{"-"}) {
     text = read_all(run.console);
+    if (text.empty()) {
+      return usage_failure(
+          "stdin is empty: nothing to append; give the text, or '' for an empty one");
+    }
   } else {
     for (const auto& word : append.words) absl::StrAppend(&text, text.empty() ? "" : " ", word);
   }

@@ -23,6 +23,10 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int k_retries = 3;
+constexpr Micros k_first_wait = std::chrono::milliseconds(500);
+constexpr Micros k_longest_wait = std::chrono::milliseconds(1500);
+/// Between two looks whether the server is back.
+constexpr Micros k_look_again = std::chrono::milliseconds(100);
 /// A line of an export holds up to 4 MiB of text, and some framing.
 constexpr int k_receive_bytes_max = 16 << 20;
 
@@ -36,7 +40,7 @@ std::shared_ptr<grpc::Channel> open_channel(const Connection& connection) {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 250);
   return grpc::CreateCustomChannel(connection.address, grpc::InsecureChannelCredentials(),
                                    arguments);
 }
@@ -90,7 +94,7 @@ Status Session::call_raw(const google::protobuf::Message& request,
   const std::string path = method_path(*request.GetDescriptor());
   const Micros allowed = connection_.deadline.value_or(k_unary_deadline);
   const auto end = SteadyClock::now() + allowed;
-  Backoff backoff(std::chrono::milliseconds(200), std::chrono::seconds(2));
+  Backoff backoff(k_first_wait, k_longest_wait);
   for (int retries = 0;; ++retries) {
     grpc::ClientContext context;
     const auto left = std::chrono::duration_cast<Micros>(end - SteadyClock::now());
@@ -104,18 +108,30 @@ Status Session::call_raw(const google::protobuf::Message& request,
     bool ok = false;
     PARLEY_CHECK(queue.Next(&tag, &ok));
     const Status status = to_status(outcome);
-    if (status.code() != absl::StatusCode::kUnavailable || retry == Retry::never ||
-        retries == k_retries) {
-      return status;
-    }
-    const Micros wait =
-        backoff.next(random_, failure_details(status).retry_after.value_or(Micros(0)));
+    if (!server_gone(status) || retry == Retry::never || retries == k_retries) return status;
+    const Micros asked = failure_details(status).retry_after.value_or(Micros(0));
+    const Micros wait = backoff.next(random_, asked);
     if (SteadyClock::now() + wait >= end) return status;
     if (!never_reached(status)) {
       note_(absl::StrCat("unavailable, trying again in ", format_duration(wait)));
     }
-    if (!wait_for(wait)) return status;
+    if (!await_server(wait, asked)) return status;
   }
+}
+
+// Why a new channel: the old one may be waiting out a failure of its own, and makes no progress
+// while nothing calls gRPC.
+bool Session::await_server(Micros wait, Micros least) {
+  link_.reset();
+  const auto end = SteadyClock::now() + wait;
+  if (!wait_for(std::min(wait, std::max(least, k_look_again)))) return false;
+  while (SteadyClock::now() < end && !interrupted()) {
+    const auto look_until =
+        std::chrono::system_clock::now() +
+        std::min(k_look_again, std::chrono::duration_cast<Micros>(end - SteadyClock::now()));
+    if (link().channel->WaitForConnected(look_until)) break;
+  }
+  return !interrupted();
 }
 
 std::unique_ptr<RawStream> Session::open_raw(const google::protobuf::Descriptor& request,

@@ -79,7 +79,8 @@ class Stream {
 class Session {
  public:
   enum class Retry {
-    /// Up to three more times on UNAVAILABLE. For reads, and for changes that carry a request id.
+    /// Up to three more times when the server is gone. For reads, and for changes that carry a
+    /// request id.
     when_unavailable,
     never,
   };
@@ -112,6 +113,11 @@ class Session {
     return Stream<Request, Response>(
         open_raw(*Request::descriptor(), Response::default_instance()));
   }
+
+  /// After a failure for which the server is to blame: waits `wait`, but `least` at least, and goes
+  /// on as soon as the server takes connections. The next call is made over a new one. False where
+  /// an interrupt cut it short.
+  bool await_server(Micros wait, Micros least);
 
   [[nodiscard]] const Connection& connection() const { return connection_; }
   std::mt19937_64& random() { return random_; }

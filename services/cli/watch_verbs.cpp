@@ -45,12 +45,12 @@ class Tail {
   int64_t last_;
   bool answered_ = false;
   int attempts_ = 0;
-  Backoff backoff_{std::chrono::milliseconds(200), std::chrono::seconds(10)};
+  Backoff backoff_{std::chrono::seconds(1), std::chrono::seconds(10)};
 };
 
 bool Tail::worth_another(const Status& status) const {
   if (!answered_ && attempts_ >= k_first_attempts_max) return false;
-  if (status.code() == absl::StatusCode::kUnavailable) return true;
+  if (server_gone(status)) return true;
   return status.code() == absl::StatusCode::kResourceExhausted &&
          failure_details(status).reason == "WATCHER_TOO_SLOW";
 }
@@ -64,10 +64,9 @@ Status Tail::follow() {
     const Micros wait = backoff_.next(run_.session.random(), asked);
     if (answered_) {
       run_.console.note(absl::StrCat("the stream ended (", describe_outage(status),
-                                     "); going on after version ", last_, " in ",
-                                     format_duration(wait)));
+                                     "); going on after version ", last_, " when it is back"));
     }
-    if (!wait_for(wait)) return status;
+    if (!run_.session.await_server(wait, asked)) return status;
   }
 }
 

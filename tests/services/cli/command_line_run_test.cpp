@@ -49,9 +49,31 @@ TEST_F(RunTest, KeepsBracketsAndCommasOfAMessage) {
 
 TEST_F(RunTest, AppendsStdinWithoutItsLastNewline) {
   EXPECT_EQ(run({"append", "t", "-"}, "two\nlines\n").code, 0);
-  EXPECT_EQ(run({"append", "t"}, "").code, 0);
+  EXPECT_EQ(run({"append", "t", ""}).code, 0);
   EXPECT_EQ(server_.appends[0].messages(0).content(), "two\nlines");
   EXPECT_TRUE(server_.appends[1].messages(0).has_content());
+}
+
+TEST_F(RunTest, AppendsNothingOfAnEmptyStdin) {
+  const auto done = run({"append", "t"}, "");
+  EXPECT_EQ(done.code, 2);
+  EXPECT_THAT(done.err, HasSubstr("stdin is empty"));
+  EXPECT_EQ(run({"append", "t", "-"}, "\n").code, 2);
+  EXPECT_TRUE(server_.appends.empty());
+}
+
+TEST_F(RunTest, ErasesWithoutATerminalOnlyWhenItIsSaidBeforehand) {
+  for (const char* verb : {"delete", "reset"}) {
+    const auto done = run({verb, "t"}, "yes\n");
+    EXPECT_EQ(done.code, 2) << verb;
+    EXPECT_THAT(done.err, HasSubstr("--yes")) << verb;
+  }
+}
+
+TEST_F(RunTest, NamesAVerbThatThereIsNot) {
+  const auto done = run({"frobnicate", "t"});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_THAT(done.err, HasSubstr("'frobnicate'"));
 }
 
 TEST_F(RunTest, AppendsJsonLinesInBatchesWithAnIdEach) {

@@ -27,7 +27,8 @@ class ImportSourceTest : public ::testing::Test {
   static std::vector<std::string> rest(ImportSource& source) {
     std::vector<std::string> lines;
     for (auto piece = source.next(); piece.ok() && piece->has_value(); piece = source.next()) {
-      lines.push_back((*piece)->too_long ? "too long" : (*piece)->record.jsonl());
+      lines.push_back((*piece)->unfit.empty() ? (*piece)->record.jsonl()
+                                              : (*piece)->unfit.substr(0, 20));
     }
     return lines;
   }
@@ -44,6 +45,12 @@ TEST_F(ImportSourceTest, ReadsFilesOneAfterTheOther) {
   ASSERT_TRUE(source.open().ok());
   EXPECT_EQ(rest(source), (Lines{"1", "2", "3"}));
   EXPECT_EQ(source.bytes_total(), 7u);
+}
+
+TEST_F(ImportSourceTest, LeavesOutALineThatIsNotUtf8AndGoesOn) {
+  ImportSource source({file("a", "1\n\"\xff\"\n3\n")}, v1::TRANSFER_FORM_JSONL, in_);
+  ASSERT_TRUE(source.open().ok());
+  EXPECT_EQ(rest(source), (Lines{"1", "the line is not vali", "3"}));
 }
 
 TEST_F(ImportSourceTest, GoesBackToAnyPlace) {
@@ -71,7 +78,7 @@ TEST_F(ImportSourceTest, MarksALineThatIsTooLong) {
   ImportSource source({file("a", std::string(k_line_bytes_max + 1, 'x') + "\n2\n")},
                       v1::TRANSFER_FORM_JSONL, in_);
   ASSERT_TRUE(source.open().ok());
-  EXPECT_EQ(rest(source), (Lines{"too long", "2"}));
+  EXPECT_EQ(rest(source), (Lines{"the line is longer t", "2"}));
 }
 
 TEST_F(ImportSourceTest, RefusesFilesThatAreNotThereBeforeReadingAny) {
