@@ -2,6 +2,7 @@
 
 #include <caf/fwd.hpp>
 
+#include "actors/owned_shards.hpp"
 #include "base/time.hpp"
 #include "conversation/limits.hpp"
 #include "storage/journal.hpp"
@@ -55,6 +56,9 @@ struct Environment {
   /// Where writes come back to when the thread at hand has no resumer of its own.
   Resumer& resumer;
   uint32_t shard_count = 256;
+  const OwnedShards* owned = nullptr;  ///< null: all
+
+  [[nodiscard]] bool owns(Shard shard) const { return owned == nullptr || owned->contains(shard); }
 };
 
 /// The resumer of the thread at hand; null on threads without one. Set by the threads of the call

@@ -46,6 +46,7 @@ Registry::Registry(caf::actor_system& system, Environment& environment, Registry
 Registry::~Registry() { PARLEY_CHECK(all_retired()); }
 
 void Registry::dispatch(Call* call) {
+  if (!environment_.owns(call->to.shard)) return call->answer(Failure::not_owner, false);
   InlineUnit& unit = InlineUnit::here(system_);
   Stripe& stripe = stripe_of(call->to);
   bool refused = false;
@@ -77,6 +78,7 @@ bool Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
 }
 
 void Registry::wake(const Address& address) {
+  if (!environment_.owns(address.shard)) return;
   Stripe& stripe = stripe_of(address);
   {
     absl::MutexLock lock(&stripe.mutex);

@@ -42,7 +42,8 @@ class Registry final : public ActivationKeeper {
   Registry(caf::actor_system& system, Environment& environment, RegistryOptions options);
   ~Registry() override;
 
-  /// Hands a call to its conversation and runs that on this thread if it is awake. Never blocks.
+  /// Hands a call to its conversation and runs that on this thread if it is awake; one to a shard
+  /// that is not owned here is answered so. Never blocks.
   void dispatch(Call* call);
   /// Begins an activation without a call: a conversation takes up what it left unfinished.
   void wake(const Address& address);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/lambda_call.hpp"
+#include "services/peer_calls.hpp"
 #include "services/release.hpp"
 #include "services/translate.hpp"
 #include "services/validate.hpp"
@@ -81,6 +82,8 @@ void AdminService::serve_method(CallQueue& queue, typename Rpc<AdminRpcs, Reques
 }
 
 void AdminService::serve(CallQueue& queue) {
+  peers_.add<v1::LocateConversationRequest>("LocateConversation",
+                                            [this](auto* rpc) { locate(rpc); });
   serve_method(queue, &AdminRpcs::RequestGetServerInfo, &AdminService::server_info);
   serve_method(queue, &AdminRpcs::RequestLocateConversation, &AdminService::locate);
   serve_method(queue, &AdminRpcs::RequestCreateBackup, &AdminService::create_backup);
@@ -126,6 +129,7 @@ void AdminService::server_info(Call<v1::GetServerInfoRequest>* rpc) {
 }
 
 void AdminService::locate(Call<v1::LocateConversationRequest>* rpc) {
+  if (forwarded(node_, "LocateConversation", rpc)) return;
   if (auto error = validate(rpc->request, node_.environment.limits))
     return rpc->finish_error(*error);
   const Address address = node_.address(rpc->tenant, rpc->request.thread_id());

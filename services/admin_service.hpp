@@ -19,8 +19,9 @@ class AdminService {
  public:
   using Verify = BackgroundStream<AdminRpcs, OutStream>;
 
-  AdminService(Node& node, AdminRpcs& rpcs, const ConversationService& conversations)
-      : node_(node), rpcs_(rpcs), conversations_(conversations) {}
+  AdminService(Node& node, AdminRpcs& rpcs, PeerCalls& peers,
+               const ConversationService& conversations)
+      : node_(node), rpcs_(rpcs), peers_(peers), conversations_(conversations) {}
 
   void serve(CallQueue& queue);
 
@@ -40,6 +41,7 @@ class AdminService {
 
   Node& node_;
   AdminRpcs& rpcs_;
+  PeerCalls& peers_;
   const ConversationService& conversations_;
   std::vector<std::shared_ptr<void>> methods_;
   std::atomic<int64_t> calls_{0};

@@ -1,10 +1,14 @@
 #include "services/config.hpp"
 
 #include <cstdio>
+#include <type_traits>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include <CLI/CLI.hpp>
 
+#include "base/ids.hpp"
 #include "services/release.hpp"
 
 namespace parley {
@@ -12,6 +16,7 @@ namespace {
 
 void add_places(CLI::App& app, Config& config) {
   app.add_option("--listen", config.listen, "Address to serve on; port 0 picks a free one")
+      ->take_last()
       ->envname("PARLEY_LISTEN")
       ->capture_default_str();
   app.add_option("--data-dir", config.data_dir, "Where everything is kept")
@@ -22,6 +27,15 @@ void add_places(CLI::App& app, Config& config) {
   app.add_option("--node", config.node, "This node's name")
       ->envname("PARLEY_NODE")
       ->capture_default_str();
+  app.add_option("--cluster", config.cluster,
+                 "Share the conversations out to several nodes: static (each has its own storage)")
+      ->check(CLI::IsMember({"static"}))
+      ->envname("PARLEY_CLUSTER");
+  app.add_option("--peers", config.peers,
+                 "Every node of the cluster, this one too, and where the others reach it: "
+                 "NAME=HOST:PORT,...")
+      ->delimiter(',')
+      ->envname("PARLEY_PEERS");
   app.add_option("--port-file", config.port_file, "Write the port here once calls are served");
   app.add_flag("--insecure", config.insecure,
                "Serve without TLS and identity on an address that is not loopback");
@@ -81,19 +95,69 @@ void add_times(CLI::App& app, Config& config) {
 }
 
 void add_limits(CLI::App& app, Limits& limits) {
-  const auto option = [&](const char* name, auto& value, const char* help) {
-    app.add_option(name, value, help)->capture_default_str()->group("Limits");
+  // Why read as signed: a negative number would wrap around to a huge bound.
+  const auto option = [&](const char* name, auto& value, int64_t least, int64_t most,
+                          const char* help) {
+    using Value = std::remove_reference_t<decltype(value)>;
+    app.add_option_function<int64_t>(
+           name, [&value](int64_t given) { value = static_cast<Value>(given); }, help)
+        ->check(CLI::Range(least, most))
+        ->default_str(std::to_string(value))
+        ->group("Limits");
   };
-  option("--limit-message-bytes", limits.message_bytes, "One message, encoded");
-  option("--limit-request-bytes", limits.request_bytes, "One request, encoded");
-  option("--limit-messages-per-append", limits.messages_per_append, "Messages in one append");
-  option("--limit-metadata-bytes", limits.metadata_bytes, "Metadata as JSON");
-  option("--limit-watchers", limits.watchers_per_conversation, "Watchers of one conversation");
-  option("--limit-forks", limits.forks_per_conversation, "Living forks of one conversation");
-  option("--limit-waiting-calls", limits.waiting_calls, "Calls waiting in one conversation");
-  option("--hot-window", limits.hot_window_messages_default, "Recent messages kept in memory");
-  option("--dedup-requests", limits.dedup_requests_default, "Request ids remembered");
-  option("--dedup-seconds", limits.dedup_seconds, "How long a request id is remembered");
+  const auto of = [](size_t bound) { return static_cast<int64_t>(bound); };
+  option("--limit-message-bytes", limits.message_bytes, 1 << 10, 64 << 20, "One message, encoded");
+  option("--limit-request-bytes", limits.request_bytes, 4 << 10, 256 << 20, "One request, encoded");
+  option("--limit-messages-per-append", limits.messages_per_append, 1, 10'000,
+         "Messages in one append");
+  option("--limit-metadata-bytes", limits.metadata_bytes, 2, 1 << 20, "Metadata as JSON");
+  option("--limit-watchers", limits.watchers_per_conversation, 1, 100'000,
+         "Watchers of one conversation");
+  option("--limit-forks", limits.forks_per_conversation, 0, 10'000,
+         "Living forks of one conversation");
+  option("--limit-waiting-calls", limits.waiting_calls, 1, 1'000'000,
+         "Calls waiting in one conversation");
+  option("--hot-window", limits.hot_window_messages_default, 1, of(limits.hot_window_messages_max),
+         "Recent messages kept in memory");
+  option("--dedup-requests", limits.dedup_requests_default, 1, of(limits.dedup_requests_max),
+         "Request ids remembered");
+  option("--dedup-seconds", limits.dedup_seconds, 1, 365 * 86'400,
+         "How long a request id is remembered");
+}
+
+/// What is wrong with the address to serve on; empty where nothing is.
+std::string wrong_listen(const std::string& listen) {
+  if (absl::StartsWith(listen, "unix:")) return {};
+  const size_t colon = listen.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || colon == 0 || listen.back() == ']') {
+    return "it is HOST:PORT, such as 127.0.0.1:7447";
+  }
+  if (!absl::SimpleAtoi(listen.substr(colon + 1), &port) || port < 0 || port > 65'535) {
+    return "the port is a number from 0 to 65535, 0 for a free one";
+  }
+  return {};
+}
+
+/// What the parser cannot see by itself.
+std::string wrong_config(const Config& config) {
+  if (const std::string why = wrong_listen(config.listen); !why.empty()) {
+    return absl::StrCat("--listen ", config.listen, ": ", why);
+  }
+  if (const Status status = check_id("--node", config.node); !status.ok()) {
+    return std::string(status.message());
+  }
+  if (!config.peers.empty() && config.cluster.empty()) {
+    return "--peers goes with --cluster static";
+  }
+  if (!config.insecure && !is_loopback(config.listen)) {
+    return absl::StrCat(
+        "--listen ", config.listen,
+        " is not a loopback address, and this release has neither TLS nor identity: whoever "
+        "reaches the port can read everything. Put it behind something that checks callers and say "
+        "--insecure.");
+  }
+  return {};
 }
 
 }  // namespace
@@ -104,6 +168,8 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
   CLI::App app("parleyd: holds conversations, durably");
   app.set_version_flag("--version", std::string("parleyd ") + k_release + " " + k_commit);
   app.set_config("--config", "", "Read options from this TOML file");
+  // A name that is misspelt is not to be taken for none.
+  app.allow_config_extras(false);
   add_places(app, config);
   add_sizes(app, config);
   add_times(app, config);
@@ -120,13 +186,8 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     parsed.exit_code = code == 0 ? 0 : 2;
     return parsed;
   }
-  if (!config.insecure && !is_loopback(config.listen)) {
-    std::fprintf(
-        stderr,
-        "parleyd: --listen %s is not a loopback address, and this release has neither TLS nor "
-        "identity: whoever reaches the port can read everything. Put it behind something that "
-        "checks callers and say --insecure.\n",
-        config.listen.c_str());
+  if (const std::string wrong = wrong_config(config); !wrong.empty()) {
+    std::fprintf(stderr, "parleyd: %s\n", wrong.c_str());
     parsed.exit_code = 2;
   }
   return parsed;

@@ -16,7 +16,9 @@ struct Config {
   std::string data_dir = "./data";
   std::string backup_dir;  ///< empty: backups/ in the data directory
   std::string node = "local";
-  std::string port_file;  ///< where to write the port once listening
+  std::string cluster;             ///< empty: alone; else "static"
+  std::vector<std::string> peers;  ///< NAME=HOST:PORT of every node of the cluster
+  std::string port_file;           ///< where to write the port once listening
   std::string log_level = "info";
   bool insecure = false;  ///< allow an address that is not loopback
   int64_t memory_budget_bytes = 256LL << 20;

@@ -5,6 +5,7 @@
 #include "conversation/fork.hpp"
 #include "services/conversation_service.hpp"
 #include "services/lambda_call.hpp"
+#include "services/peer_calls.hpp"
 #include "services/translate.hpp"
 
 namespace parley {
@@ -61,6 +62,10 @@ class Forking : public std::enable_shared_from_this<Forking> {
   void start() {
     parent_ = node_.address(rpc_->tenant, rpc_->request.thread_id());
     const std::string wanted = fork_thread(rpc_->request, node_.environment.ids.fresh());
+    if (node_.router != nullptr &&
+        node_.router->elsewhere(node_.address(rpc_->tenant, wanted).shard) != nullptr) {
+      return rpc_->finish_error(make_error(ErrorId::other_node));
+    }
     auto asked = translate(rpc_->request, wanted, node_.environment.limits);
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
     child_ = node_.address(rpc_->tenant, wanted);
@@ -153,6 +158,12 @@ void ConversationService::create(Call<v1::CreateConversationRequest>* rpc) {
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   const std::string thread = create_thread(rpc->request, node_.environment.ids.fresh());
+  if (node_.router != nullptr) {
+    // With the id it is the same request wherever it is carried out.
+    rpc->request.set_thread_id(thread);
+    if (forwarded(node_, "CreateConversation", rpc)) return;
+    asked = translate(rpc->request, node_.environment.limits);
+  }
   ShowingChange<v1::CreateConversationRequest>::start(
       node_, rpc, node_.address(rpc->tenant, thread), std::get<Asked>(std::move(asked)),
       [rpc](const Receipt& receipt, v1::Conversation shown) {
@@ -164,6 +175,7 @@ void ConversationService::create(Call<v1::CreateConversationRequest>* rpc) {
 }
 
 void ConversationService::update(Call<v1::UpdateConversationRequest>* rpc) {
+  if (forwarded(node_, "UpdateConversation", rpc)) return;
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   ShowingChange<v1::UpdateConversationRequest>::start(
@@ -176,6 +188,7 @@ void ConversationService::update(Call<v1::UpdateConversationRequest>* rpc) {
 }
 
 void ConversationService::reset(Call<v1::ResetConversationRequest>* rpc) {
+  if (forwarded(node_, "ResetConversation", rpc)) return;
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   ShowingChange<v1::ResetConversationRequest>::start(
@@ -188,6 +201,7 @@ void ConversationService::reset(Call<v1::ResetConversationRequest>* rpc) {
 }
 
 void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
+  if (forwarded(node_, "DeleteConversation", rpc)) return;
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   const Address address = node_.address(rpc->tenant, rpc->request.thread_id());
@@ -213,10 +227,12 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
 }
 
 void ConversationService::fork(Call<v1::ForkConversationRequest>* rpc) {
+  if (forwarded(node_, "ForkConversation", rpc)) return;
   std::make_shared<Forking>(node_, rpc)->start();
 }
 
 void ConversationService::record_usage(Call<v1::RecordUsageRequest>* rpc) {
+  if (forwarded(node_, "RecordUsage", rpc)) return;
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   auto& recording = std::get<Asked>(asked);

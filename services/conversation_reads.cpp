@@ -1,10 +1,13 @@
 #include <atomic>
+#include <map>
 #include <memory>
 #include <utility>
 
+#include "services/cluster_reads.hpp"
 #include "services/conversation_service.hpp"
 #include "services/history_page.hpp"
 #include "services/lambda_call.hpp"
+#include "services/peer_calls.hpp"
 #include "services/translate.hpp"
 #include "services/validate.hpp"
 #include "services/wire.hpp"
@@ -23,8 +26,20 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
       : node_(node), rpc_(rpc), found_(static_cast<size_t>(rpc->request.thread_ids_size())) {}
 
   void start() {
-    left_ = static_cast<int>(found_.size());
-    for (int i = 0; i < rpc_->request.thread_ids_size(); ++i) ask(i);
+    std::vector<int> here;
+    std::map<NodeName, std::vector<int>> elsewhere;
+    for (int i = 0; i < rpc_->request.thread_ids_size(); ++i) {
+      const NodeName* node = elsewhere_of(rpc_->request.thread_ids(i));
+      if (node == nullptr) {
+        here.push_back(i);
+      } else if (!rpc_->from_peer()) {
+        elsewhere[*node].push_back(i);
+      }
+    }
+    left_ = static_cast<int>(here.size()) + (elsewhere.empty() ? 0 : 1) + 1;
+    for (const int i : here) ask(i);
+    if (!elsewhere.empty()) ask_others(elsewhere);
+    done_one();
   }
 
  private:
@@ -32,6 +47,51 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
     std::string bytes;  ///< of a v1.Conversation field, empty unless found
     bool missing = false;
   };
+
+  [[nodiscard]] const NodeName* elsewhere_of(const std::string& thread) const {
+    if (node_.router == nullptr) return nullptr;
+    return node_.router->elsewhere(node_.address(rpc_->tenant, thread).shard);
+  }
+
+  /// What a node does not answer stays unreachable.
+  void ask_others(const std::map<NodeName, std::vector<int>>& elsewhere) {
+    std::vector<Question> questions;
+    for (const auto& [node, places] : elsewhere) {
+      v1::BatchGetConversationsRequest part;
+      part.set_message_limit(rpc_->request.message_limit());
+      for (const int i : places) part.add_thread_ids(rpc_->request.thread_ids(i));
+      questions.push_back({node,
+                           {"BatchGetConversations", rpc_->tenant, part.SerializeAsString(),
+                            forwarded_micros(*rpc_)}});
+    }
+    auto on_answer = [this, elsewhere, self = shared_from_this()](const NodeName& node,
+                                                                  const PeerAnswer& answer) {
+      v1::BatchGetConversationsResponse part;
+      if (answer.code != 0 || !parse(answer.body, part)) return;
+      take(part, elsewhere.at(node));
+    };
+    ask_all(*node_.router, std::move(questions),
+            {on_answer, [](const NodeName&, PeerFailure) {},
+             [this, self = shared_from_this()] { done_one(); }});
+  }
+
+  void take(const v1::BatchGetConversationsResponse& part, const std::vector<int>& places) {
+    std::map<std::string, Found> by_thread;
+    for (const auto& conversation : part.conversations()) {
+      v1::BatchGetConversationsResponse one;
+      *one.add_conversations() = conversation;
+      by_thread[conversation.thread_id()].bytes = one.SerializeAsString();
+    }
+    for (const auto& thread : part.not_found()) by_thread[thread].missing = true;
+    for (const int i : places) {
+      const auto found = by_thread.find(rpc_->request.thread_ids(i));
+      if (found != by_thread.end()) found_[static_cast<size_t>(i)] = found->second;
+    }
+  }
+
+  void done_one() {
+    if (--left_ == 0) finish();
+  }
 
   void ask(int i) {
     auto& place = found_[static_cast<size_t>(i)];
@@ -47,7 +107,7 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
         place.bytes.clear();
         place.missing = done.was_refused && done.refused_for == Reason::conversation_not_found;
       }
-      if (--left_ == 0) finish();
+      done_one();
     };
     node_.registry.dispatch(new LambdaCall(node_,
                                            node_.address(rpc_->tenant, rpc_->request.thread_ids(i)),
@@ -90,19 +150,44 @@ Checked<v1::ListConversationsResponse> list_page(Node& node, const std::string& 
   auto listed = node.store.list(query);
   if (!listed.ok()) return error_of(listed.status());
   v1::ListConversationsResponse response;
-  for (const auto& entry : *listed) {
+  for (const auto& entry : listed->conversations) {
     const Address address = node.address(tenant, entry.thread);
     const auto state = node.store.read_state(address.key, address.shard);
     // Deleted since it was listed, or damaged: GetConversation says more.
     if (!state.ok() || !state->exists) continue;
     fill_conversation(*state, entry.thread, *response.add_conversations());
   }
-  if (listed->size() == wanted.page_size) {
-    const auto& last = listed->back();
+  for (const Shard shard : listed->unreadable) response.add_unreachable_shards(shard.value);
+  if (listed->conversations.size() == wanted.page_size) {
+    const auto& last = listed->conversations.back();
     response.set_next_page_token(
         make_page_token(ListPosition{last.last_activity, last.thread}, wanted.query));
   }
   return response;
+}
+
+/// The same of every other node, beside what is here.
+void list_others(Node& node, UnaryCall<v1::ListConversationsRequest>* rpc,
+                 const ConversationListing& wanted, v1::ListConversationsResponse here) {
+  auto merge = std::make_shared<ListMerge>(wanted.page_size, wanted.query);
+  merge->add(std::move(here));
+  std::vector<Question> questions;
+  for (const NodeName& other : node.router->others()) {
+    questions.push_back({other,
+                         {"ListConversations", rpc->tenant, rpc->request.SerializeAsString(),
+                          forwarded_micros(*rpc)}});
+  }
+  const auto give_up = [merge, &node](const NodeName& other) {
+    merge->add_unreachable(node.router->shards_of(other));
+  };
+  const auto on_answer = [merge, give_up](const NodeName& other, const PeerAnswer& answer) {
+    v1::ListConversationsResponse page;
+    if (answer.code != 0 || !parse(answer.body, page)) return give_up(other);
+    merge->add(std::move(page));
+  };
+  ask_all(*node.router, std::move(questions),
+          {on_answer, [give_up](const NodeName& other, PeerFailure) { give_up(other); },
+           [merge, rpc] { rpc->finish_message(merge->finish()); }});
 }
 
 /// Usage records of the events from the wanted place on.
@@ -152,11 +237,14 @@ void ConversationService::list(Call<v1::ListConversationsRequest>* rpc) {
     if (rpc->expired()) return rpc->finish_error(deadline_passed());
     auto page = list_page(node_, rpc->tenant, wanted);
     if (auto* error = std::get_if<ApiError>(&page)) return rpc->finish_error(*error);
-    rpc->finish_message(std::get<v1::ListConversationsResponse>(page));
+    auto& here = std::get<v1::ListConversationsResponse>(page);
+    if (node_.router == nullptr || rpc->from_peer()) return rpc->finish_message(here);
+    list_others(node_, rpc, wanted, std::move(here));
   });
 }
 
 void ConversationService::get_usage(Call<v1::GetUsageRequest>* rpc) {
+  if (forwarded(node_, "GetUsage", rpc)) return;
   auto listing = translate(rpc->request, rpc->tenant, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&listing)) return rpc->finish_error(*error);
   const auto wanted = std::get<UsageListing>(std::move(listing));

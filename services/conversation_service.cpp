@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "services/history_page.hpp"
+#include "services/peer_calls.hpp"
 #include "services/translate.hpp"
 #include "services/validate.hpp"
 #include "services/watch_stream.hpp"
@@ -125,6 +126,7 @@ void ConversationService::serve_method(CallQueue& queue, const char* name,
       Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); },
              counts_[name], node_.traffic, node_.environment.limits.request_bytes});
   methods_.push_back(method);
+  peers_.add<Request>(name, method->handle);
   for (int i = 0; i < waiting; ++i) Origin::await(*method, queue);
 }
 
@@ -154,6 +156,7 @@ std::map<std::string, int64_t> ConversationService::call_counts() const {
 }
 
 void ConversationService::append(Call<v1::AppendMessagesRequest>* rpc) {
+  if (forwarded(node_, "AppendMessages", rpc)) return;
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   // Refused before the conversation is touched: it would lose what it holds in memory.
@@ -163,6 +166,7 @@ void ConversationService::append(Call<v1::AppendMessagesRequest>* rpc) {
 }
 
 void ConversationService::get(Call<v1::GetConversationRequest>* rpc) {
+  if (forwarded(node_, "GetConversation", rpc)) return;
   if (auto error = validate(rpc->request, node_.environment.limits))
     return rpc->finish_error(*error);
   const Read read{{static_cast<uint64_t>(rpc->request.min_version())}};
@@ -186,6 +190,7 @@ void ConversationService::get(Call<v1::GetConversationRequest>* rpc) {
 }
 
 void ConversationService::list_messages(Call<v1::ListMessagesRequest>* rpc) {
+  if (forwarded(node_, "ListMessages", rpc)) return;
   auto listing = translate(rpc->request, rpc->tenant, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&listing)) return rpc->finish_error(*error);
   auto wanted = std::get<MessageListing>(std::move(listing));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "services/node.hpp"
+#include "services/peer_calls.hpp"
 #include "services/rpc.hpp"
 #include "services/service_types.hpp"
 
@@ -20,9 +21,10 @@ namespace parley {
 /// errors there are (services/error_table), when an answer may go out (conversation/engine).
 class ConversationService {
  public:
-  ConversationService(Node& node, ConversationRpcs& rpcs) : node_(node), rpcs_(rpcs) {}
+  ConversationService(Node& node, ConversationRpcs& rpcs, PeerCalls& peers)
+      : node_(node), rpcs_(rpcs), peers_(peers) {}
 
-  /// Waits for calls of every method on this queue.
+  /// Waits for calls of every method on this queue, and lets other nodes make them.
   void serve(CallQueue& queue);
 
   /// Calls taken since the start, by method.
@@ -57,6 +59,7 @@ class ConversationService {
 
   Node& node_;
   ConversationRpcs& rpcs_;
+  PeerCalls& peers_;
   /// What each method's calls share; made by `serve`, gone with the service.
   std::vector<std::shared_ptr<void>> methods_;
   std::map<std::string, std::atomic<int64_t>> counts_;

@@ -122,6 +122,17 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
      "The server has more calls than it can serve; nothing was done. Send it again with the same "
      "request_id after the delay given.",
      k_later_ms, true},
+    {Id::node_unreachable, "NODE_UNREACHABLE", Code::kUnavailable,
+     "Node {node}, which holds the conversation, cannot be reached; nothing was done. Send it "
+     "again "
+     "with the same request_id.",
+     k_later_ms},
+    {Id::other_node, "OTHER_NODE", Code::kUnimplemented,
+     "In a cluster this release forks and watches only on the node that holds all of it, and "
+     "neither "
+     "exports nor imports. LocateConversation names the node; a fork needs another new_thread_id, "
+     "or "
+     "another request_id where its id is made from that."},
     {Id::server_draining, "SERVER_DRAINING", Code::kUnavailable,
      "The server is stopping. Send it again with the same request_id, to another server; resume a "
      "watch "
@@ -141,9 +152,12 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
      "who can restore a backup."},
     {Id::storage_unavailable, "STORAGE_UNAVAILABLE", Code::kUnavailable,
      "The conversation cannot be reached now. Send it again with the same request_id.", k_later_ms},
+    {Id::export_incomplete, "EXPORT_INCOMPLETE", Code::kDataLoss,
+     "Everything was sent but {count} conversations with damaged bytes, which are missing or end "
+     "early: {thread_ids}. Export them from a restored backup, or delete them."},
     {Id::backup_failed, "BACKUP_FAILED", Code::kInternal,
-     "The backup was not taken. See the server's log, make room in the backup directory, and try "
-     "again."},
+     "The backup was not taken, for the cause that this error carries. Where the disk is full make "
+     "room in the backup directory; where stored bytes are damaged see VerifyStorage."},
     {Id::internal, "INTERNAL", Code::kInternal,
      "The server failed in a way it should not. Send it again with the same request_id; if it "
      "stays, "
@@ -184,13 +198,14 @@ const char* detail_name(Reason reason) {
       return "metadata_bytes";
     case Reason::metadata_invalid:
       return "problem";
+    case Reason::version_not_retained:
+      return "reset_version";
     case Reason::conversation_not_found:
     case Reason::conversation_exists:
     case Reason::conversation_archived:
     case Reason::version_mismatch:
     case Reason::version_not_reached:
     case Reason::version_in_future:
-    case Reason::version_not_retained:
     case Reason::request_id_reused:
     case Reason::too_many_forks:
     case Reason::fork_too_deep:

@@ -55,11 +55,14 @@ enum class ErrorId : uint8_t {
   // What the server and its storage answer.
   disk_full,
   overloaded,
+  node_unreachable,
+  other_node,
   server_draining,
   watcher_too_slow,
   too_many_watchers,
   storage_damaged,
   storage_unavailable,
+  export_incomplete,
   backup_failed,
   internal,
 };

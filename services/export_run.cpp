@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_join.h"
+
 #include "services/jsonl.hpp"
 #include "services/translate.hpp"
 #include "services/wire.hpp"
@@ -12,6 +14,8 @@ namespace {
 
 constexpr size_t k_list_page = 500;
 constexpr size_t k_jsonl_bytes_max = 64U << 20;
+/// Damaged conversations that an error names; it has to stay small.
+constexpr size_t k_named_max = 20;
 
 }  // namespace
 
@@ -35,17 +39,33 @@ ExportRun::Error ExportRun::export_all() {
   while (true) {
     auto page = node_.store.list(query);
     if (!page.ok()) return error_of(page.status());
-    for (auto& entry : *page) threads.push_back(entry.thread);
-    if (page->size() < k_list_page) break;
-    query.after = {page->back().last_activity, page->back().thread};
+    for (auto& entry : page->conversations) threads.push_back(entry.thread);
+    hidden_ = hidden_ || !page->unreadable.empty();
+    if (page->conversations.size() < k_list_page) break;
+    const auto& last = page->conversations.back();
+    query.after = {last.last_activity, last.thread};
   }
   std::sort(threads.begin(), threads.end());
   threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
   for (const auto& thread : threads) {
-    if (auto error = export_one(thread, false)) return error;
-    if (!listening_) break;
+    if (auto error = export_one(thread, false)) {
+      if (error->code != absl::StatusCode::kDataLoss) return error;
+      damaged_.push_back(thread);
+    }
+    if (!listening_) return std::nullopt;
   }
-  return std::nullopt;
+  return missing();
+}
+
+/// Everything else was sent before it is said what is missing.
+ExportRun::Error ExportRun::missing() const {
+  if (damaged_.empty() && !hidden_) return std::nullopt;
+  std::vector<std::string> named(
+      damaged_.begin(),
+      damaged_.begin() + static_cast<ptrdiff_t>(std::min(damaged_.size(), k_named_max)));
+  return make_error(ErrorId::export_incomplete, {{"count", std::to_string(damaged_.size())},
+                                                 {"thread_ids", absl::StrJoin(named, ",")},
+                                                 {"more", hidden_ ? "true" : "false"}});
 }
 
 ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exist) {

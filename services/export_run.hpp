@@ -29,6 +29,7 @@ class ExportRun {
   using Error = std::optional<ApiError>;
 
   Error export_all();
+  [[nodiscard]] Error missing() const;
   Error export_one(const std::string& thread, bool must_exist);
   Error send_jsonl(const Address& address, const State& state);
   Error send_full(const Address& address, const State& state);
@@ -42,6 +43,8 @@ class ExportRun {
   const v1::ExportConversationsRequest& request_;
   const Send send_;
   bool listening_ = true;
+  std::vector<std::string> damaged_;  ///< could not be read, or not to the end
+  bool hidden_ = false;               ///< there may be more that the lists could not show
 };
 
 }  // namespace parley

@@ -11,6 +11,8 @@
 #endif
 
 #include "absl/synchronization/mutex.h"
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
 
 #include "base/log.hpp"
 #include "services/config.hpp"
@@ -58,6 +60,12 @@ int main(int argc, char** argv) {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // Why: what clients send would otherwise make lines in the log that are not in its form.
+  gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("gRPC: {}", line->message); });
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel, const char*, int, const std::string& line) {
+        spdlog::debug("protobuf: {}", line);
+      });
 
   auto server = parley::Server::start(config);
   if (!server.ok()) {

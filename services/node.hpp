@@ -7,6 +7,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/registry.hpp"
+#include "cluster/router.hpp"
 #include "services/config.hpp"
 #include "services/error_table.hpp"
 #include "services/traffic.hpp"
@@ -32,6 +33,7 @@ class Node {
   Environment& environment;
   Registry& registry;
   LocalJournal& store;
+  Router* router = nullptr;  ///< null where this node is alone
 
   Traffic traffic;
   std::atomic<int64_t> watch_streams{0};

@@ -13,6 +13,11 @@ constexpr size_t k_copied_bytes = 2048;
 constexpr int k_nesting_max = 400;
 constexpr const char* k_tenant_key = "parley-tenant";
 
+bool parse_all(google::protobuf::io::CodedInputStream& stream, google::protobuf::Message& message) {
+  stream.SetRecursionLimit(k_nesting_max);
+  return message.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
+}
+
 }  // namespace
 
 grpc::Status to_grpc_status(const ApiError& error) {
@@ -33,23 +38,25 @@ grpc::ByteBuffer to_byte_buffer(std::string bytes) {
 }
 
 bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message) {
-  const auto parse_all = [&](google::protobuf::io::CodedInputStream& stream) {
-    stream.SetRecursionLimit(k_nesting_max);
-    return message.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
-  };
   bool parsed = false;
   // Why apart: a message in one piece, as most are, is read without asking for the next.
   if (grpc::Slice whole; bytes.TrySingleSlice(&whole).ok()) {
     google::protobuf::io::CodedInputStream stream(whole.begin(), static_cast<int>(whole.size()));
-    parsed = parse_all(stream);
+    parsed = parse_all(stream, message);
   } else {
     grpc::ProtoBufferReader reader(&bytes);
     if (!reader.status().ok()) return false;
     google::protobuf::io::CodedInputStream stream(&reader);
-    parsed = parse_all(stream) && reader.status().ok();
+    parsed = parse_all(stream, message) && reader.status().ok();
   }
   bytes.Clear();
   return parsed;
+}
+
+bool parse(const std::string& bytes, google::protobuf::Message& message) {
+  google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                                static_cast<int>(bytes.size()));
+  return parse_all(stream, message);
 }
 
 Checked<std::string> tenant_of(const grpc::ServerContext& context) {

@@ -28,6 +28,7 @@ grpc::ByteBuffer to_byte_buffer(std::string bytes);
 /// its depth is judged, with words of ours, by validation). False where the bytes are no such
 /// message. Lets go of them.
 bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
+bool parse(const std::string& bytes, google::protobuf::Message& message);
 /// The tenant that the caller names; INVALID_FIELD where it is not an id.
 Checked<std::string> tenant_of(const grpc::ServerContext& context);
 
@@ -66,6 +67,12 @@ class Rpc final : public Tag, public UnaryCall<Request> {
     return gpr_time_cmp(deadline, gpr_now(deadline.clock_type)) < 0;
   }
 
+  [[nodiscard]] int64_t micros_left() const override {
+    const gpr_timespec deadline = context_.raw_deadline();
+    if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return INT64_MAX;
+    const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+    return left.tv_sec * 1'000'000 + left.tv_nsec / 1'000;
+  }
   void mark_replayed() override { context_.AddTrailingMetadata("parley-replayed", "true"); }
 
   void finish(std::string bytes) override {

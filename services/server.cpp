@@ -19,10 +19,14 @@
 #include "base/check.hpp"
 #include "base/cpus.hpp"
 #include "base/log.hpp"
+#include "cluster/caf_link.hpp"
+#include "cluster/shard_file.hpp"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
 #include "services/health_service.hpp"
+#include "services/peer_calls.hpp"
+#include "services/peers.hpp"
 #include "services/release.hpp"
 #include "services/transfer_service.hpp"
 
@@ -36,7 +40,7 @@ constexpr absl::Duration k_sweep_interval = absl::Seconds(1);
 constexpr auto k_goodbye = milliseconds(200);
 /// Requests may be a little larger than messages in them: the limits answer with their own words.
 constexpr size_t k_request_slack_bytes = 1U << 20;
-constexpr size_t k_receive_bytes_min = 8U << 20;
+constexpr size_t k_receive_bytes_min = 16U << 20;
 /// What a record of the log holds beside the request that it came from.
 constexpr size_t k_record_slack_bytes = 128U << 10;
 constexpr int k_max_metadata_bytes = 16 << 10;
@@ -48,7 +52,8 @@ struct Budget {
 };
 Budget share_out(int64_t bytes) { return {bytes * 3 / 8, bytes / 4}; }
 
-caf::actor_system_config& configured(caf::actor_system_config& config) {
+caf::actor_system_config& configured(caf::actor_system_config& config, const Config& server) {
+  if (!server.cluster.empty()) configure_links(config);
   config.set("scheduler.policy", caf::atom("sharing"));
   config.set("scheduler.max-threads", 2);
   config.set("scheduler.max-throughput", 20);
@@ -98,7 +103,7 @@ Config fitted(Config config) {
 class RunningServer final : public Server {
  public:
   explicit RunningServer(const Config& config)
-      : config_(fitted(config)), system_(configured(caf_config_)) {}
+      : config_(fitted(config)), system_(configured(caf_config_, config_)) {}
   ~RunningServer() override { drain_and_stop(); }
 
   Status open();
@@ -106,7 +111,9 @@ class RunningServer final : public Server {
   void drain_and_stop() override;
 
  private:
+  void prepare_links();
   void build(grpc::ServerBuilder& builder);
+  Status join();
   Status listen();
   void finish_releases();
   void keep_house();
@@ -116,11 +123,17 @@ class RunningServer final : public Server {
   caf::actor_system system_;
   SystemClock clock_;
   RandomIds ids_;
+  std::optional<NodeShards> shards_;  ///< of a cluster
   std::unique_ptr<LocalJournal> store_;
   std::vector<std::unique_ptr<CallQueue>> queues_;
+  std::unique_ptr<OwnedShards> owned_;
   std::unique_ptr<Environment> environment_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<PeerCalls> peers_;
+  std::unique_ptr<CafTransport> transport_;
+  std::unique_ptr<Router> router_;
+  std::atomic<size_t> next_queue_{0};
 
   ConversationRpcs conversation_rpcs_;
   AdminRpcs admin_rpcs_;
@@ -140,13 +153,60 @@ class RunningServer final : public Server {
 };
 
 Status RunningServer::open() {
+  if (Status status = join(); !status.ok()) return status;
   auto store = LocalJournal::open(storage_options(config_, end_process));
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   if (Status status = listen(); !status.ok()) return status;
+  if (transport_) {
+    if (Status status = transport_->start(); !status.ok()) return status;
+  }
   finish_releases();
   housekeeper_ = std::thread([this] { keep_house(); });
   return absl::OkStatus();
+}
+
+/// What this node is of its cluster, by what it recorded; or that it is alone.
+Status RunningServer::join() {
+  if (config_.cluster.empty()) return check_alone(config_.data_dir);
+  const auto peers = parse_peers(config_);
+  if (!peers.ok()) return peers.status();
+  std::vector<NodeName> names;
+  for (const PeerAddress& peer : *peers) {
+    if (!config_.insecure && !is_loopback(peer.host)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--peers ", peer.node.value, "=", peer.host,
+          ": not a loopback address, and this release ",
+          "has no TLS between nodes: whoever reaches the port can do everything. Keep it on a ",
+          "network of the cluster's own and say --insecure"));
+    }
+    names.push_back(peer.node);
+  }
+  auto shards = open_shards(config_.data_dir, {config_.node}, names, config_.shard_count);
+  if (!shards.ok()) return shards.status();
+  shards_ = *std::move(shards);
+  owned_ = std::make_unique<OwnedShards>(config_.shard_count);
+  for (size_t i = 0; i < shards_->holdings.size(); ++i) {
+    owned_->set({static_cast<uint16_t>(i)}, shards_->holdings[i].kind == Holding::Kind::owned);
+  }
+  return absl::OkStatus();
+}
+
+/// The links to the other nodes; they are begun when calls can be served.
+void RunningServer::prepare_links() {
+  CafTransportOptions options;
+  options.self = shards_->self;
+  options.nodes = *parse_peers(config_);
+  options.layout_digest = layout_digest(shards_->nodes, config_.shard_count);
+  options.release = k_release;
+  transport_ = std::make_unique<CafTransport>(
+      system_, std::move(options), *peers_,
+      [this](std::function<void()> job) {
+        queues_[next_queue_++ % queues_.size()]->post(std::move(job));
+      },
+      [this] { return clock_.steady(); });
+  router_ = std::make_unique<Router>(shards_->self, shards_->layout(), *transport_);
+  node_->router = router_.get();
 }
 
 void RunningServer::build(grpc::ServerBuilder& builder) {
@@ -173,17 +233,20 @@ Status RunningServer::listen() {
   for (int i = 0; i < queue_count; ++i) {
     queues_.push_back(std::make_unique<CallQueue>(system_, builder.AddCompletionQueue()));
   }
-  environment_ = std::make_unique<Environment>(
-      Environment{*store_, clock_, ids_, config_.limits, *queues_.front(), store_->shard_count()});
+  environment_ = std::make_unique<Environment>(Environment{*store_, clock_, ids_, config_.limits,
+                                                           *queues_.front(), store_->shard_count(),
+                                                           owned_.get()});
   registry_ = std::make_unique<Registry>(
       system_, *environment_,
       RegistryOptions{share_out(config_.memory_budget_bytes).conversations,
                       config_.idle_seconds * 1'000'000});
   node_ = std::make_unique<Node>(config_, system_, *environment_, *registry_, *store_);
   node_->start_time = clock_.wall();
-  conversations_ = std::make_unique<ConversationService>(*node_, conversation_rpcs_);
+  peers_ = std::make_unique<PeerCalls>(*node_);
+  if (shards_) prepare_links();
+  conversations_ = std::make_unique<ConversationService>(*node_, conversation_rpcs_, *peers_);
   transfers_ = std::make_unique<TransferService>(*node_, conversation_rpcs_);
-  admin_ = std::make_unique<AdminService>(*node_, admin_rpcs_, *conversations_);
+  admin_ = std::make_unique<AdminService>(*node_, admin_rpcs_, *peers_, *conversations_);
   echo_ = std::make_unique<EchoService>(echo_rpcs_, node_->traffic);
   server_ = builder.BuildAndStart();
   if (!server_ || port_ == 0) {
@@ -242,6 +305,7 @@ void RunningServer::drain_and_stop() {
     }
     server_->Shutdown(std::chrono::system_clock::now() + k_goodbye);
   }
+  if (transport_) transport_->stop();
   if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
   if (housekeeper_.joinable()) housekeeper_.join();
   if (registry_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <grpcpp/support/status.h>
@@ -19,6 +20,10 @@ class Reply {
 
   /// The caller has gone or its deadline has passed.
   [[nodiscard]] virtual bool expired() const = 0;
+  /// How long the caller waits; INT64_MAX where it did not say.
+  [[nodiscard]] virtual int64_t micros_left() const = 0;
+  /// Another node asks, which expects this one to know the answer.
+  [[nodiscard]] virtual bool from_peer() const { return false; }
   /// The answer repeats an earlier one; to be said before it.
   virtual void mark_replayed() = 0;
 

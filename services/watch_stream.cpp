@@ -102,6 +102,10 @@ void WatchStream::on_accepted(bool ok) {
 
 /// What messages are called depends on their history, so the conversation is read once first.
 void WatchStream::open() {
+  if (node_.router != nullptr && node_.router->elsewhere(address_->shard) != nullptr) {
+    absl::MutexLock lock(&mutex_);
+    return finish(make_error(ErrorId::other_node));
+  }
   auto self = shared_from_this();
   const auto on_render = [self](const State& state, const RecentMessages&) {
     absl::MutexLock lock(&self->mutex_);

@@ -240,6 +240,7 @@ Status Applier::purge(WallTime now) {
     ConversationKey key;
   };
   std::vector<Found> expired;
+  Status status;  // the first that was met
   {
     const StoreView view(store_);
     for (uint32_t shard = 0; shard < heads_.shard_count(); ++shard) {
@@ -253,17 +254,17 @@ Status Applier::purge(WallTime now) {
         auto listed = keys::parse_expiry(scan.key());
         if (listed) expired.push_back({std::string(scan.key()), of, std::move(listed->key)});
       }
-      if (Status status = scan.status(); !status.ok()) return status;
+      // One damaged shard keeps the others from nothing.
+      if (Status met = scan.status(); !met.ok()) status.Update(met);
     }
   }
   for (const Found& found : expired) {
-    Status status;
     // A conversation in use is looked at again next time.
-    heads_.if_not_loaded(found.key, found.shard,
-                         [&] { status = forget_remains(found.row, found.key, found.shard, now); });
-    if (!status.ok()) return status;
+    heads_.if_not_loaded(found.key, found.shard, [&] {
+      status.Update(forget_remains(found.row, found.key, found.shard, now));
+    });
   }
-  return absl::OkStatus();
+  return status;
 }
 
 Status Applier::forget_remains(const std::string& row, const ConversationKey& key, Shard shard,

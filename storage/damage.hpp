@@ -36,6 +36,11 @@ class Damage {
     seen_.insert(key_hash);
     ++reads_;
   }
+  /// A read met damage that is of no one conversation.
+  void saw_elsewhere() {
+    const std::lock_guard lock(mutex_);
+    ++reads_;
+  }
   /// Marked, or met by a read: it may be erased.
   [[nodiscard]] bool known(uint64_t key_hash) const {
     const std::lock_guard lock(mutex_);

@@ -99,11 +99,9 @@ Result<Identity> parse_identity(const std::string& text, const std::string& path
   return identity;
 }
 
-Status write_identity(const std::string& data_dir, const Identity& identity) {
+Status write_whole(const std::string& path, const std::string& text) {
   log::Disk& disk = log::Disk::real();
-  const std::string path = identity_path(data_dir);
   const std::string fresh = path + ".new";
-  const std::string text = format_identity(identity);
   {
     const log::OpenFile file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!file.is_open()) return log::disk_error(errno, "open", fresh);
@@ -112,17 +110,29 @@ Status write_identity(const std::string& data_dir, const Identity& identity) {
     if (disk.sync(file.get()) != 0) return log::disk_error(errno, "fdatasync", fresh);
   }
   if (disk.rename(fresh, path) != 0) return log::disk_error(errno, "rename", path);
-  if (disk.sync_directory(data_dir) != 0) return log::disk_error(errno, "fsync", data_dir);
+  const std::string directory = fs::path(path).parent_path().string();
+  if (disk.sync_directory(directory) != 0) return log::disk_error(errno, "fsync", directory);
   return absl::OkStatus();
 }
 
-Result<std::optional<Identity>> read_identity(const std::string& data_dir) {
-  const std::string path = identity_path(data_dir);
+Result<std::optional<std::string>> read_whole(const std::string& path) {
   std::error_code error;
   if (!fs::exists(path, error)) return std::nullopt;
   auto text = read_text(path);
   if (!text.ok()) return text.status();
-  auto identity = parse_identity(*text, path);
+  return *std::move(text);
+}
+
+Status write_identity(const std::string& data_dir, const Identity& identity) {
+  return write_whole(identity_path(data_dir), format_identity(identity));
+}
+
+Result<std::optional<Identity>> read_identity(const std::string& data_dir) {
+  const std::string path = identity_path(data_dir);
+  const auto text = read_whole(path);
+  if (!text.ok()) return text.status();
+  if (!*text) return std::nullopt;
+  auto identity = parse_identity(**text, path);
   if (!identity.ok()) return identity.status();
   return *std::move(identity);
 }

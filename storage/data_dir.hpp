@@ -9,6 +9,11 @@
 
 namespace parley {
 
+/// A small file, replaced whole and durably, or as it was before.
+Status write_whole(const std::string& path, const std::string& text);
+/// Nothing where there is no such file.
+Result<std::optional<std::string>> read_whole(const std::string& path);
+
 /// What a data directory says of itself in its file IDENTITY.
 struct Identity {
   static constexpr uint32_t k_format = 1;
@@ -22,7 +27,6 @@ struct Identity {
 std::string format_identity(const Identity& identity);
 /// FAILED_PRECONDITION where a newer release wrote it, DATA_LOSS where it cannot be read.
 Result<Identity> parse_identity(const std::string& text, const std::string& path);
-/// Whole and durable, or as before.
 Status write_identity(const std::string& data_dir, const Identity& identity);
 Result<std::optional<Identity>> read_identity(const std::string& data_dir);
 

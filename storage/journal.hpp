@@ -77,6 +77,15 @@ struct ListedConversation {
   WallTime last_activity;
 };
 
+struct ListedPage {
+  std::vector<ListedConversation> conversations;  ///< newest activity first, ties by thread id
+  /// Shards that stored damage keeps from being read whole: some of theirs may be missing above.
+  std::vector<Shard> unreadable;
+};
+
+/// Whether a conversation is one of those to list, wherever the page begins.
+bool matches(const ListQuery& query, const ConversationKey& key, const State& state);
+
 /// A conversation that must tell its parents that it is gone (State::pending_releases).
 struct UnfinishedRelease {
   ConversationKey key;
@@ -126,9 +135,9 @@ class Journal {
   virtual Result<std::vector<Message>> read_messages(const MessageRange& range,
                                                      PageBounds bounds) = 0;
 
-  /// Newest activity first, ties by thread id.
-  virtual Result<std::vector<ListedConversation>> list(const ListQuery& query) = 0;
+  virtual Result<ListedPage> list(const ListQuery& query) = 0;
 
+  /// All that can be read; what stored damage hides stays unfinished.
   virtual Result<std::vector<UnfinishedRelease>> unfinished_releases() = 0;
 };
 

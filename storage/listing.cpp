@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <queue>
+#include <set>
 
+#include "base/log.hpp"
 #include "storage/applier.hpp"
+#include "storage/damage.hpp"
 #include "storage/keys.hpp"
 #include "storage/local_journal.hpp"
+#include "storage/stored_conversation.hpp"
 
 namespace parley {
 
 Listing::Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count)
-    : query_(query), labels_(query.labels.begin(), query.labels.end()) {
+    : view_(view), query_(query), labels_(query.labels.begin(), query.labels.end()) {
   const size_t conditions = std::max<size_t>(1, labels_.size() + (query.user.empty() ? 0 : 1));
   for (size_t i = 0; i < conditions; ++i) {
     scans_.push_back(view.scan(Family::index, {}));
@@ -58,9 +62,44 @@ bool Listing::leap(const std::vector<std::string>& prefixes, std::string& rank) 
 }
 
 Status Listing::refill(Cursor& cursor, size_t count) {
+  Status status = read_index(cursor, count);
+  return absl::IsDataLoss(status) ? read_conversations(cursor) : status;
+}
+
+Status Listing::read_conversations(Cursor& cursor) {
+  ++damaged_indexes_;
+  const std::string begin = keys::shard(cursor.shard);
+  std::set<std::string> ranks;
+  auto scan = view_.scan(
+      Family::state,
+      {.begin = begin, .end = keys::end_of(begin), .within_prefix = false, .fill_cache = false});
+  std::string next = begin;
+  for (scan.seek(next); scan.valid(); scan.seek(next)) {
+    const auto found = keys::parse_state(scan.key());
+    if (!found) return absl::DataLossError("a key of the store cannot be read; restore a backup");
+    next = keys::end_of(scan.key().substr(0, found->prefix_size));
+    if (found->key.tenant != query_.tenant) continue;
+    const auto state = read_stored_state(view_, found->key, cursor.shard);
+    // A damaged one says so when it is asked for.
+    if (!state.ok() || !matches(query_, found->key, *state)) continue;
+    std::string rank = keys::rank(state->last_activity, found->key.thread);
+    if (rank >= cursor.from) ranks.insert(std::move(rank));
+  }
+  if (Status status = scan.status(); absl::IsDataLoss(status)) {
+    unreadable_.push_back(cursor.shard);
+  } else if (!status.ok()) {
+    return status;
+  }
+  cursor.ranks.assign(ranks.begin(), ranks.end());
+  cursor.exhausted = true;
+  return absl::OkStatus();
+}
+
+Status Listing::read_index(Cursor& cursor, size_t count) {
   std::vector<std::string> prefixes;
   for (size_t i = 0; i < scans_.size(); ++i) prefixes.push_back(prefix(cursor.shard, i));
   std::string rank = cursor.from;
+  cursor.ranks.clear();
   bool more = leap(prefixes, rank);
   while (more) {
     if (shows_lifecycle()) cursor.ranks.push_back(rank);
@@ -76,9 +115,10 @@ Status Listing::refill(Cursor& cursor, size_t count) {
       more = leap(prefixes, rank);
     }
   }
+  if (Status met = status(); !met.ok()) return met;
   cursor.from = std::move(rank);
   cursor.exhausted = !more;
-  return status();
+  return absl::OkStatus();
 }
 
 Status Listing::status() const {
@@ -88,7 +128,7 @@ Status Listing::status() const {
   return absl::OkStatus();
 }
 
-Result<std::vector<ListedConversation>> Listing::run() {
+Result<ListedPage> Listing::run() {
   const auto later = [&](size_t a, size_t b) {
     return cursors_[a].ranks.front() > cursors_[b].ranks.front();
   };
@@ -112,12 +152,22 @@ Result<std::vector<ListedConversation>> Listing::run() {
     }
     if (!cursor.ranks.empty()) merge.push(i);
   }
-  return page;
+  return ListedPage{std::move(page), std::move(unreadable_)};
 }
 
-Result<std::vector<ListedConversation>> LocalJournal::list(const ListQuery& query) {
+Result<ListedPage> LocalJournal::list(const ListQuery& query) {
   if (Status status = applier_->wait_for_all(); !status.ok()) return status;
-  return Listing(StoreView(*store_), query, options_.shard_count).run();
+  const StoreView view(*store_);
+  Listing listing(view, query, options_.shard_count);
+  auto page = listing.run();
+  if (listing.damaged_indexes() > 0) {
+    damage_->saw_elsewhere();
+    spdlog::error(
+        "the index of {} shards cannot be read, they are listed from their conversations; restore "
+        "a backup when you can",
+        listing.damaged_indexes());
+  }
+  return page;
 }
 
 }  // namespace parley

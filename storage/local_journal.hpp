@@ -112,7 +112,7 @@ class LocalJournal final : public Journal {
   Result<EventList> read_events(const ConversationKey& key, Shard shard, Version after,
                                 PageBounds bounds) override;
   Result<std::vector<Message>> read_messages(const MessageRange& range, PageBounds bounds) override;
-  Result<std::vector<ListedConversation>> list(const ListQuery& query) override;
+  Result<ListedPage> list(const ListQuery& query) override;
   Result<std::vector<UnfinishedRelease>> unfinished_releases() override;
 
   /// Deletes a damaged conversation, which cannot be loaded to be deleted. FAILED_PRECONDITION

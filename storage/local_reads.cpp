@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 
+#include "base/log.hpp"
 #include "storage/applier.hpp"
 #include "storage/damage.hpp"
 #include "storage/heads.hpp"
@@ -106,6 +107,7 @@ Result<std::vector<Message>> LocalJournal::read_messages(const MessageRange& ran
 Result<std::vector<UnfinishedRelease>> LocalJournal::unfinished_releases() {
   if (Status status = applier_->wait_for_all(); !status.ok()) return status;
   std::vector<UnfinishedRelease> unfinished;
+  size_t damaged = 0;  // shards
   const StoreView view(*store_);
   for (uint32_t shard = 0; shard < options_.shard_count; ++shard) {
     const std::string kind = keys::index_kind({static_cast<uint16_t>(shard)}, 'R');
@@ -117,7 +119,16 @@ Result<std::vector<UnfinishedRelease>> LocalJournal::unfinished_releases() {
       if (!listed) return absl::DataLossError("a row of unfinished releases cannot be read");
       unfinished.push_back({std::move(listed->key)});
     }
-    if (Status status = scan.status(); !status.ok()) return status;
+    if (Status status = scan.status(); absl::IsDataLoss(status)) {
+      ++damaged;
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+  if (damaged > 0) {
+    damage_->saw_elsewhere();
+    spdlog::error("what forks owe their parents cannot be read of {} shards; restore a backup",
+                  damaged);
   }
   return unfinished;
 }

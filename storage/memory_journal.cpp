@@ -13,16 +13,6 @@ namespace {
 
 constexpr Epoch k_first_epoch{1};
 
-bool matches(const ListQuery& query, const ConversationKey& key, const State& state) {
-  if (!state.exists || key.tenant != query.tenant) return false;
-  if (!query.user.empty() && state.user != query.user) return false;
-  if (query.lifecycle && state.lifecycle != *query.lifecycle) return false;
-  return std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& label) {
-    const auto found = state.labels.find(label.first);
-    return found != state.labels.end() && found->second == label.second;
-  });
-}
-
 bool shows_before(const ListedConversation& a, const ListedConversation& b) {
   if (a.last_activity != b.last_activity) return a.last_activity > b.last_activity;
   return a.thread < b.thread;
@@ -255,7 +245,7 @@ Result<std::vector<Message>> MemoryJournal::page(const MessageRange& range,
   return messages;
 }
 
-Result<std::vector<ListedConversation>> MemoryJournal::list(const ListQuery& query) {
+Result<ListedPage> MemoryJournal::list(const ListQuery& query) {
   const std::lock_guard lock(mutex_);
   std::vector<ListedConversation> listed;
   for (const auto& [key, stored] : conversations_) {
@@ -268,7 +258,7 @@ Result<std::vector<ListedConversation>> MemoryJournal::list(const ListQuery& que
   }
   std::sort(listed.begin(), listed.end(), shows_before);
   if (listed.size() > query.count_max) listed.resize(query.count_max);
-  return listed;
+  return ListedPage{std::move(listed), {}};
 }
 
 Result<std::vector<UnfinishedRelease>> MemoryJournal::unfinished_releases() {

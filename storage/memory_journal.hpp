@@ -51,7 +51,7 @@ class MemoryJournal final : public Journal {
   Result<EventList> read_events(const ConversationKey& key, Shard shard, Version after,
                                 PageBounds bounds) override;
   Result<std::vector<Message>> read_messages(const MessageRange& range, PageBounds bounds) override;
-  Result<std::vector<ListedConversation>> list(const ListQuery& query) override;
+  Result<ListedPage> list(const ListQuery& query) override;
   Result<std::vector<UnfinishedRelease>> unfinished_releases() override;
 
  private:

@@ -5,7 +5,7 @@ parley_library(NAME codec
 
 # What every journal shares, and the one in memory: no RocksDB, no log.
 parley_library(NAME journal
-  SRCS effects.cpp memory_journal.cpp pages.cpp
+  SRCS effects.cpp journal.cpp memory_journal.cpp pages.cpp
   DEPS parley::conversation absl::inlined_vector)
 
 if(TARGET parley_log)

@@ -258,19 +258,36 @@ Status Upkeep::scrub() {
   // in between, the log still says that the messages are erased.
   if (Status status = drop_whole_files(due->dead); !status.ok()) return status;
   if (Status status = flush(); !status.ok()) return status;
+  // What a damaged block keeps from being rewritten stays due, and keeps nothing else back.
+  std::vector<Range> damaged;
+  Status unmet;
   for (const Range& range : due->ranges) {
     bound_disk_use();
     if (Status status = check_room(k_room_of_merges_bytes); !status.ok()) return status;
-    if (Status status = compact(range); !status.ok()) return status;
+    const Status status = compact(range);
+    if (!status.ok() && !absl::IsDataLoss(status)) return status;
+    if (status.ok()) continue;
+    unmet.Update(status);
+    damaged.push_back(range);
   }
   rocksdb::WriteBatch done;
   for (const std::string& row : due->rows) {
+    if (lies_in_any(row, damaged)) continue;
     done.Delete(store_.family(Family::meta), row).PermitUncheckedError();
   }
   if (Status status = wait_for_old_files(); !status.ok()) return status;
   if (Status status = wait_for_wiped_log(frame); !status.ok()) return status;
   scrubs_.fetch_add(1, std::memory_order_relaxed);
-  return store_.write(done);
+  if (Status status = store_.write(done); !status.ok()) return status;
+  return unmet;
+}
+
+bool Upkeep::lies_in_any(std::string_view row, const std::vector<Range>& ranges) {
+  const auto due = keys::parse_scrub(row);
+  return due && std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+           return static_cast<Family>(due->family) == range.family && range.begin <= due->begin &&
+                  due->begin < range.end;
+         });
 }
 
 /// Files that hold nothing but erased messages go at once, without the room that rewriting takes.

@@ -92,6 +92,8 @@ class Upkeep {
   void bound_disk_use();
   Result<Due> read_due() const;
   static std::vector<Range> coalesce(std::vector<Range> ranges);
+  /// The row of what is due says that it lies in one of them.
+  static bool lies_in_any(std::string_view row, const std::vector<Range>& ranges);
   Status drop_whole_files(const std::vector<Range>& dead);
   Status compact(const Range& range);
   Status wait_for_old_readers(uint64_t sequence);

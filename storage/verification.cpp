@@ -1,8 +1,10 @@
 #include "storage/verification.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
+#include <rocksdb/sst_file_reader.h>
 
 #include "conversation/evolve.hpp"
 #include "conversation/invariants.hpp"
@@ -18,6 +20,11 @@ constexpr size_t k_problems_max = 10'000;
 
 StoreView::Bounds whole_family() {
   return {.begin = {}, .end = {}, .within_prefix = false, .fill_cache = false};
+}
+
+StoreView::Bounds within(const std::string& prefix) {
+  return {
+      .begin = prefix, .end = keys::end_of(prefix), .within_prefix = false, .fill_cache = false};
 }
 
 std::string name_of(const ConversationKey& key) {
@@ -60,30 +67,109 @@ void Verification::check_blocks() {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   const auto status = view_.store().db().VerifyChecksum(options);
-  if (!status.ok()) add_problem(view_.store().db().GetName(), status.ToString());
   std::vector<rocksdb::LiveFileMetaData> files;
   view_.store().db().GetLiveFilesMetaData(&files);
-  for (const auto& file : files) report_.bytes += file.size;
+  const size_t before = report_.problems.size();
+  for (const auto& file : files) {
+    report_.bytes += file.size;
+    if (!status.ok()) check_file(file.db_path + file.name);
+  }
+  // A file may have been merged away meanwhile, and its damage with it.
+  if (!status.ok() && report_.problems.size() == before) {
+    add_problem(view_.store().db().GetName(), status.ToString());
+  }
   if (progress_) progress_(report_);
 }
 
+/// Names the one of the store's files that is damaged.
+void Verification::check_file(const std::string& path) {
+  rocksdb::SstFileReader reader(view_.store().db().GetOptions());
+  auto status = reader.Open(path);
+  if (status.ok()) status = reader.VerifyChecksum();
+  if (status.IsCorruption()) add_problem(path, status.ToString());
+}
+
 Status Verification::check_conversations() {
+  for (uint32_t number = 0; number < shard_count_; ++number) {
+    const Shard shard{static_cast<uint16_t>(number)};
+    std::string done;
+    Status status = check_shard(shard, done);
+    if (absl::IsDataLoss(status)) {
+      add_problem(absl::StrCat("the conversations of shard ", number),
+                  std::string(status.message()));
+      status = check_by_name(shard, done);
+    }
+    if (!status.ok()) return status;
+  }
+  return check_nothing_beyond();
+}
+
+/// Every conversation in turn. `done`: the keys of the last one that was checked.
+Status Verification::check_shard(Shard shard, std::string& done) {
   Subject subject;
-  auto scan = view_.scan(Family::state, whole_family());
-  for (scan.seek(""); scan.valid(); scan.next()) {
+  const std::string all = keys::shard(shard);
+  auto scan = view_.scan(Family::state, within(all));
+  for (scan.seek(all); scan.valid(); scan.next()) {
     const std::string_view key = scan.key();
     const bool same = !subject.prefix.empty() && key.starts_with(subject.prefix);
     if (!same) {
       if (Status status = finish(subject); !status.ok()) return status;
+      if (!subject.prefix.empty()) done = subject.prefix;
       begin(key, subject);
     }
     if (!subject.prefix.empty()) take(key, scan.value(), subject);
   }
-  if (Status status = scan.status(); !status.ok()) {
-    add_problem("the store's conversations", std::string(status.message()));
+  if (Status status = scan.status(); !status.ok()) return status;
+  return finish(subject);
+}
+
+/// Those behind `done`, by the names that the index has: no damaged block hides the rest then.
+Status Verification::check_by_name(Shard shard, const std::string& done) {
+  std::map<std::string, ConversationKey> named;
+  const std::string all = keys::index_kind(shard, 'A');
+  auto rows = view_.scan(Family::index, within(all));
+  for (rows.seek(all); rows.valid(); rows.next()) {
+    auto row = keys::parse_index(rows.key());
+    if (!row) continue;
+    ConversationKey key{std::move(row->tenant), std::move(row->rank.thread)};
+    std::string prefix = keys::conversation(shard, key);
+    if (prefix > done) named.emplace(std::move(prefix), std::move(key));
+  }
+  if (Status status = rows.status(); absl::IsDataLoss(status)) {
+    add_problem(absl::StrCat("the index of shard ", shard.value), std::string(status.message()));
+  } else if (!status.ok()) {
     return status;
   }
+  for (const auto& [prefix, key] : named) {
+    Status status = check_one(prefix);
+    if (absl::IsDataLoss(status)) {
+      ++report_.conversations;
+      add_problem(name_of(key), std::string(status.message()));
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+Status Verification::check_one(const std::string& prefix) {
+  Subject subject;
+  auto scan = view_.scan(Family::state, within(prefix));
+  for (scan.seek(prefix); scan.valid(); scan.next()) {
+    if (subject.prefix.empty()) begin(scan.key(), subject);
+    take(scan.key(), scan.value(), subject);
+  }
+  if (Status status = scan.status(); !status.ok()) return status;
   return finish(subject);
+}
+
+/// No shard has a number so high.
+Status Verification::check_nothing_beyond() {
+  if (shard_count_ > UINT16_MAX) return absl::OkStatus();
+  auto scan = view_.scan(Family::state, whole_family());
+  scan.seek(keys::shard({static_cast<uint16_t>(shard_count_)}));
+  if (scan.valid()) add_problem("the store's conversations", "one of a shard that there is not");
+  return scan.status();
 }
 
 void Verification::begin(std::string_view key, Subject& subject) {
@@ -179,6 +265,11 @@ Status Verification::check_index(const Subject& subject) {
   expected_rows_ += rows.size();
   for (const std::string& row : rows) {
     const auto value = view_.get(Family::index, row);
+    if (absl::IsDataLoss(value.status())) {
+      add_problem(name_of(subject.key),
+                  absl::StrCat("a row of the index: ", value.status().message()));
+      continue;
+    }
     if (!value.ok()) return value.status();
     if (!*value) add_problem(name_of(subject.key), "a row of the index is missing");
   }

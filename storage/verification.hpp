@@ -13,7 +13,8 @@ namespace parley {
 /// Reads and checks everything in a store: every block's checksum, every conversation's events
 /// against its snapshot and head, every message of every history, every index row both ways.
 ///
-/// On the stack of whoever verifies; reads one view. What it keeps does not grow with the store.
+/// On the stack of whoever verifies; reads one view. What it keeps does not grow with the store,
+/// but for the names of one shard where that is damaged.
 /// Not its job: the log.
 class Verification {
  public:
@@ -37,7 +38,12 @@ class Verification {
   };
 
   void check_blocks();
+  void check_file(const std::string& path);
   Status check_conversations();
+  Status check_shard(Shard shard, std::string& done);
+  Status check_by_name(Shard shard, const std::string& done);
+  Status check_one(const std::string& prefix);
+  Status check_nothing_beyond();
   void begin(std::string_view key, Subject& subject);
   void take(std::string_view key, std::string_view value, Subject& subject);
   void take_events(Version last, std::string_view value, Subject& subject);

@@ -1,3 +1,4 @@
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -325,10 +326,34 @@ TEST_F(BadInput, RefusesWhatCannotBeDecoded) {
   for (const std::string& request : requests) {
     SCOPED_TRACE(testing::PrintToString(request.substr(0, 60)));
     const CallStatus status = client().call_raw(k_service + "AppendMessages", request);
-    EXPECT_TRUE(status.code == Code::invalid_argument || status.code == Code::internal) << status;
-    if (status.code == Code::invalid_argument) {
-      EXPECT_EQ(status.domain, "parley") << status;
-    }
+    EXPECT_EQ(status.code, Code::invalid_argument) << status;
+    EXPECT_EQ(status.reason, "INVALID_REQUEST") << status;
+  }
+}
+
+TEST(BadCommandLine, IsRefusedNamingTheFlag) {
+  const TempDir dir;
+  std::ofstream(dir / "typo.toml") << "nosuchkey=1\n";
+  std::ofstream(dir / "range.toml") << "limit-message-bytes=0\n";
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"--listen", "127.0.0.1:99999"}, "--listen 127.0.0.1:99999: the port"},
+      {{"--listen", "127.0.0.1"}, "HOST:PORT"},
+      {{"--listen", "127.0.0.1:abc"}, "the port"},
+      {{"--listen", "10.0.0.1:7447"}, "--insecure"},
+      {{"--node", "b d"}, "--node"},
+      {{"--peers", "a=127.0.0.1:1"}, "--cluster static"},
+      {{"--dedup-seconds", "-1"}, "--dedup-seconds"},
+      {{"--hot-window", "5000000"}, "--hot-window"},
+      {{"--limit-request-bytes", "0"}, "--limit-request-bytes"},
+      {{"--config", (dir / "typo.toml").string()}, "nosuchkey"},
+      {{"--config", (dir / "range.toml").string()}, "limit-message-bytes"},
+  };
+  for (const auto& [flags, says] : wrong) {
+    ServerProcess server({.data_dir = dir / "data", .flags = flags});
+    const auto ending = server.wait(std::chrono::seconds(20));
+    ASSERT_TRUE(ending) << says << " was taken:\n" << server.output();
+    EXPECT_EQ(*ending, Ending{.exit_code = 2}) << says << ":\n" << server.output();
+    EXPECT_THAT(server.output(), testing::HasSubstr(says));
   }
 }
 
@@ -354,7 +379,7 @@ TEST_F(BadInput, RefusesTooMuchAtOnce) {
     message->set_role(pb::ROLE_USER);
     message->set_content(std::string(1'000'000, 'x'));
   }
-  EXPECT_EQ(refused(request).code, Code::resource_exhausted);
+  EXPECT_EQ(refused(request).reason, "REQUEST_TOO_LARGE");
   request.mutable_messages()->DeleteSubrange(0, 5);
   request.mutable_messages(0)->set_content(std::string(500'000, 'x'));
   const CallStatus status = refused(request);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "parley/storage/v1/storage.pb.h"
 #include "storage/codec.hpp"
@@ -57,12 +58,56 @@ class LocalDamage : public LocalFixture {
     Driver fresh = opened("hurt");
     EXPECT_FALSE(fresh.state().exists);
     fresh.append_numbered(2);
-    EXPECT_EQ(journal_->list({.tenant = "acme"})->size(), 2U);
+    EXPECT_EQ(journal_->list({.tenant = "acme"})->conversations.size(), 2U);
     const auto report = journal_->verify({});
     ASSERT_TRUE(report.ok());
     for (const auto& problem : report->problems) ADD_FAILURE() << problem.where << problem.what;
   }
 
+  /// Many conversations, in files of several blocks.
+  void write_many() {
+    open();
+    for (int i = 0; i < k_many; ++i) {
+      Driver talk = opened("t" + std::to_string(i));
+      talk.append_numbered(1);
+    }
+    close();
+  }
+  /// Flips a bit in a block in the middle of each file of a column family.
+  void flip_in(const std::string& family) {
+    std::vector<std::string> paths;
+    edit([&](const RocksStore& store, rocksdb::WriteBatch&) {
+      std::vector<rocksdb::LiveFileMetaData> files;
+      store.db().GetLiveFilesMetaData(&files);
+      for (const auto& file : files) {
+        if (file.column_family_name == family) paths.push_back(file.db_path + file.name);
+      }
+    });
+    ASSERT_FALSE(paths.empty());
+    for (const auto& path : paths) {
+      std::string content = read_file(path);
+      content[content.size() / 3] = static_cast<char>(content[content.size() / 3] ^ 0x10);
+      write_file(path, content);
+    }
+  }
+  std::set<std::string> all_listed(const ListQuery& from) {
+    std::set<std::string> threads;
+    ListQuery query = from;
+    while (true) {
+      const auto page = journal_->list(query);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok() || page->conversations.empty()) return threads;
+      unreadable_ = page->unreadable.size();
+      for (const auto& row : page->conversations) {
+        EXPECT_TRUE(threads.insert(row.thread).second) << row.thread << " comes twice";
+      }
+      const auto& last = page->conversations.back();
+      query.after = {last.last_activity, last.thread};
+    }
+  }
+
+  static constexpr int k_many = 600;
+  size_t unreadable_ = 0;
   const std::string canary_ = "a-canary-to-be-hit-51c2";
   State well_;
 };
@@ -103,7 +148,7 @@ TEST_F(LocalDamage, ADeletionBehindTheDamageHealsIt) {
   EXPECT_EQ(journal_->damaged_count(), 0U);
   EXPECT_EQ(opened("hurt").state(), State{});
   EXPECT_EQ(opened("well").state(), well.state());
-  EXPECT_EQ(journal_->list({.tenant = "acme"})->size(), 1U);
+  EXPECT_EQ(journal_->list({.tenant = "acme"})->conversations.size(), 1U);
 }
 
 TEST_F(LocalDamage, ATornTailOfTheLogIsCut) {
@@ -160,6 +205,64 @@ TEST_F(LocalDamage, AFlippedBitInTheStoreIsDataLossForTheRead) {
   const auto report = verify_store(options_.data_dir, {});
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_FALSE(report->problems.empty());
+}
+
+TEST_F(LocalDamage, ADamagedIndexHidesNothing) {
+  write_many();
+  flip_in("index");
+  open();
+  EXPECT_EQ(all_listed({.tenant = "acme", .count_max = 70}).size(), size_t{k_many});
+  EXPECT_EQ(unreadable_, 0U);
+  EXPECT_GT(journal_->stats().damaged_reads, 0U);
+  EXPECT_EQ(all_listed({.tenant = "other"}).size(), 0U);
+  EXPECT_TRUE(journal_->unfinished_releases().ok());
+  EXPECT_EQ(opened("t7").state().last_sequence, Sequence{1});
+}
+
+TEST_F(LocalDamage, ADamagedBlockKeepsNothingElseFromBeingScrubbed) {
+  write_many();
+  flip_in("index");
+  open();
+  Driver talk = opened("t7");
+  ASSERT_EQ(talk.append({canary_}), WriteOutcome::committed);
+  ASSERT_TRUE(journal_->flush().ok());
+  ASSERT_FALSE(files_with(db_dir(), canary_).empty());
+  ASSERT_EQ(talk.run({DeleteConversation{}}), WriteOutcome::committed);
+  // What the damaged block is in stays due; all else is gone.
+  EXPECT_EQ(journal_->scrub().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(files_with(db_dir(), canary_).empty());
+  EXPECT_TRUE(files_with(log_dir(), canary_).empty());
+  // And the store is used as before.
+  Driver after = opened("t8");
+  ASSERT_EQ(after.append({"more"}), WriteOutcome::committed);
+  ASSERT_TRUE(journal_->flush().ok());
+  close();
+  open();
+  EXPECT_EQ(opened("t8").state().last_sequence, Sequence{2});
+}
+
+TEST_F(LocalDamage, VerificationGoesOnBehindADamagedBlockAndNamesWhatItHolds) {
+  write_many();
+  flip_in("state");
+  open();
+  size_t unreadable = 0;
+  for (int i = 0; i < k_many; ++i) {
+    const Driver talk(*journal_, "t" + std::to_string(i));
+    unreadable += journal_->read_state(talk.key(), talk.shard()).ok() ? 0 : 1;
+  }
+  ASSERT_GT(unreadable, 0U);
+  ASSERT_LT(unreadable, size_t{k_many});
+  const auto report = journal_->verify({});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->conversations, size_t{k_many});
+  size_t named = 0;
+  bool file = false;
+  for (const auto& problem : report->problems) {
+    named += problem.where.starts_with("conversation ") ? 1 : 0;
+    file = file || problem.where.ends_with(".sst");
+  }
+  EXPECT_EQ(named, unreadable);
+  EXPECT_TRUE(file);
 }
 
 TEST_F(LocalDamage, AMissingEventIsDataLoss) {

@@ -25,7 +25,7 @@ class JournalContract : public ::testing::TestWithParam<JournalKind> {
     std::vector<std::string> threads;
     EXPECT_TRUE(rows.ok()) << rows.status();
     if (rows.ok()) {
-      for (const auto& row : *rows) threads.push_back(row.thread);
+      for (const auto& row : rows->conversations) threads.push_back(row.thread);
     }
     return threads;
   }
@@ -353,11 +353,11 @@ TEST_P(JournalContract, ListsInPagesWithTiesByThread) {
   for (int page = 0; page < 3; ++page) {
     auto rows = journal().list(query);
     ASSERT_TRUE(rows.ok()) << rows.status();
-    for (const auto& row : *rows) all.push_back(row.thread);
-    query.after = {rows->back().last_activity, rows->back().thread};
+    for (const auto& row : rows->conversations) all.push_back(row.thread);
+    query.after = {rows->conversations.back().last_activity, rows->conversations.back().thread};
   }
   EXPECT_THAT(all, ElementsAre("t1", "t2", "t3", "t4", "t5"));
-  EXPECT_THAT(*journal().list(query), IsEmpty());
+  EXPECT_THAT(journal().list(query)->conversations, IsEmpty());
 }
 
 TEST_P(JournalContract, ListsByUserLabelsAndLifecycle) {

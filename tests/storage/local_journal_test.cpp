@@ -40,7 +40,7 @@ TEST_F(LocalJournalTest, ReplaysTheLogAfterACrash) {
   EXPECT_EQ(opened("talk").state(), talk.state());
   EXPECT_EQ(opened("other").state(), other.state());
   EXPECT_EQ(journal_->epoch({9}), Epoch{4});
-  EXPECT_EQ(journal_->list({.tenant = "acme"})->size(), 1U);
+  EXPECT_EQ(journal_->list({.tenant = "acme"})->conversations.size(), 1U);
 }
 
 TEST_F(LocalJournalTest, ReplaysOverWhatWasFlushedInBetween) {
@@ -155,9 +155,10 @@ TEST_F(LocalJournalTest, ListsPagesAcrossShardsInOrder) {
   while (true) {
     auto page = journal_->list(query);
     ASSERT_TRUE(page.ok()) << page.status();
-    if (page->empty()) break;
-    for (const auto& row : *page) all.push_back(row.thread);
-    query.after = {page->back().last_activity, page->back().thread};
+    const auto& rows = page->conversations;
+    if (rows.empty()) break;
+    for (const auto& row : rows) all.push_back(row.thread);
+    query.after = {rows.back().last_activity, rows.back().thread};
   }
   EXPECT_EQ(all, expected);
 }

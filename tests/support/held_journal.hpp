@@ -110,9 +110,7 @@ class HeldJournal final : public Journal {
                                              PageBounds bounds) override {
     return memory_.read_messages(range, bounds);
   }
-  Result<std::vector<ListedConversation>> list(const ListQuery& query) override {
-    return memory_.list(query);
-  }
+  Result<ListedPage> list(const ListQuery& query) override { return memory_.list(query); }
   Result<std::vector<UnfinishedRelease>> unfinished_releases() override {
     return memory_.unfinished_releases();
   }

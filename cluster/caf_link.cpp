@@ -1,0 +1,293 @@
+#include "cluster/caf_link.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include <caf/event_based_actor.hpp>
+#include <caf/io/all.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include "base/log.hpp"
+#include "cluster/probe.hpp"
+
+namespace parley {
+
+/// What the actors of a transport share. Outlives it where one of them ends late.
+struct CafTransport::Shared {
+  Shared(CafTransportOptions its_options, Hello its_hello, PeerServer& its_server, Run its_run)
+      : options(std::move(its_options)),
+        hello(std::move(its_hello)),
+        server(its_server),
+        run(std::move(its_run)) {}
+
+  CafTransportOptions options;
+  Hello hello;
+  PeerServer& server;
+  Run run;
+  std::map<NodeName, std::shared_ptr<Link>> links;
+  absl::Mutex mutex;
+  std::set<caf::actor> ends ABSL_GUARDED_BY(mutex);  ///< actors that have not ended
+
+  /// Why that node may not be linked; empty where it may.
+  [[nodiscard]] std::string objection(const Hello& other) const;
+};
+
+namespace {
+
+/// The one wire type between nodes: what it is, and bytes.
+enum Kind : uint16_t { k_hello = 1, k_welcome, k_refused, k_batch, k_part, k_last_part };
+
+constexpr auto k_heartbeat = std::chrono::milliseconds(500);
+constexpr auto k_silence_max = std::chrono::milliseconds(2'500);
+constexpr auto k_hello_timeout = std::chrono::seconds(3);
+constexpr absl::Duration k_keeper_interval = absl::Milliseconds(50);
+constexpr int64_t k_first_wait_micros = 100'000;
+constexpr int64_t k_longest_wait_micros = 2'000'000;
+/// For the ends of links to end, when the server stops.
+constexpr absl::Duration k_farewell = absl::Seconds(2);
+constexpr auto k_probe_timeout = std::chrono::milliseconds(500);
+/// Longer batches go in parts: a heartbeat behind them is not late.
+constexpr size_t k_frame_bytes = 256U << 10;
+/// More than any request or answer: whoever sends more is no node of ours.
+constexpr size_t k_gathered_bytes_max = 64U << 20;
+
+using SharedPtr = std::shared_ptr<CafTransport::Shared>;
+using LinkPtr = std::shared_ptr<Link>;
+
+void send_batch(const caf::actor& to, std::string batch) {
+  if (batch.size() <= k_frame_bytes) {
+    return caf::anon_send(to, static_cast<uint16_t>(k_batch), std::move(batch));
+  }
+  for (size_t at = 0; at < batch.size(); at += k_frame_bytes) {
+    const bool last = at + k_frame_bytes >= batch.size();
+    caf::anon_send(to, static_cast<uint16_t>(last ? k_last_part : k_part),
+                   batch.substr(at, k_frame_bytes));
+  }
+}
+
+/// This node's end of one connection. Lives as long as that; a new one is made for the next, so
+/// that nothing of an old connection is taken for something of the new one.
+struct LinkEnd {
+  caf::actor other;
+  Link::Session session = 0;
+  std::string gathered;
+};
+using LinkActor = caf::stateful_actor<LinkEnd>;
+
+void end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
+  link->close(self->state.session);
+  self->quit();
+  absl::MutexLock lock(&shared->mutex);
+  shared->ends.erase(caf::actor_cast<caf::actor>(self));
+}
+
+void begin(LinkActor* self, const LinkPtr& link, const caf::actor& other) {
+  self->state.other = other;
+  self->monitor(other);
+  self->state.session =
+      link->open([other](std::string batch) { send_batch(other, std::move(batch)); });
+}
+
+void take(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, uint16_t kind,
+          std::string bytes) {
+  LinkEnd& state = self->state;
+  if (kind == k_part || kind == k_last_part) {
+    state.gathered += bytes;
+    if (state.gathered.size() > k_gathered_bytes_max) return end(self, shared, link);
+    if (kind == k_part) return;
+    bytes = std::exchange(state.gathered, {});
+  } else if (kind != k_batch) {
+    // Of a later release: what it cannot do without, it negotiates.
+    return;
+  }
+  shared->run([shared, link, session = state.session, bytes = std::move(bytes)] {
+    if (link->receive(session, bytes, shared->server)) return;
+    spdlog::error("node {} sent what cannot be read; its connection is closed", link->peer().value);
+    link->close(session);
+  });
+}
+
+/// What both ends do once they exist.
+caf::behavior linked(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
+  {
+    absl::MutexLock lock(&shared->mutex);
+    shared->ends.insert(caf::actor_cast<caf::actor>(self));
+  }
+  self->set_default_handler(caf::drop);
+  self->set_down_handler([self, shared, link](const caf::down_msg& down) {
+    if (down.source != self->state.other.address()) return;
+    spdlog::warn("the connection to node {} is gone", link->peer().value);
+    end(self, shared, link);
+  });
+  self->set_exit_handler([self, shared, link](const caf::exit_msg&) { end(self, shared, link); });
+  return {[self, shared, link](uint16_t kind, std::string& bytes) {
+    take(self, shared, link, kind, std::move(bytes));
+  }};
+}
+
+/// The end that was connected to: it knows the other end from the hello.
+caf::behavior accepted_end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link,
+                           const caf::actor& other) {
+  begin(self, link, other);
+  return linked(self, shared, link);
+}
+
+/// The end that connects: says hello at the other node's door.
+caf::behavior dialing_end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link,
+                          const caf::actor& door) {
+  const auto welcome = [self, shared, link](uint16_t kind, const std::string& bytes,
+                                            const caf::actor& other) {
+    const auto hello = kind == k_welcome ? parse_hello(bytes) : std::nullopt;
+    const std::string objection = kind == k_refused ? bytes
+                                  : !hello          ? std::string("its welcome cannot be read")
+                                                    : shared->objection(*hello);
+    if (!objection.empty()) {
+      spdlog::error("no link to node {}: {}", link->peer().value, objection);
+      return end(self, shared, link);
+    }
+    begin(self, link, other);
+    spdlog::info("linked to node {} ({})", hello->node.value, hello->release);
+  };
+  self->request(door, k_hello_timeout, static_cast<uint16_t>(k_hello), encode_hello(shared->hello),
+                caf::actor_cast<caf::actor>(self))
+      .then(welcome, [self, shared, link](const caf::error&) { end(self, shared, link); });
+  return linked(self, shared, link);
+}
+
+/// What is published under this node's address.
+caf::behavior door_behavior(caf::event_based_actor* self, const SharedPtr& shared) {
+  self->set_default_handler(caf::drop);
+  return {[self, shared](
+              uint16_t kind, const std::string& bytes,
+              const caf::actor& other) -> caf::result<uint16_t, std::string, caf::actor> {
+    const auto hello = kind == k_hello ? parse_hello(bytes) : std::nullopt;
+    std::string objection = hello ? shared->objection(*hello) : "the hello cannot be read";
+    if (objection.empty() && other.node() == self->node()) {
+      objection = "it has the identity of this process; give each node its own network namespace";
+    }
+    if (!objection.empty()) {
+      spdlog::error("a node is refused: {}", objection);
+      return {static_cast<uint16_t>(k_refused), std::move(objection),
+              caf::actor_cast<caf::actor>(self)};
+    }
+    const LinkPtr& link = shared->links.at(hello->node);
+    auto end = self->system().spawn<caf::hidden>(accepted_end, shared, link, other);
+    spdlog::info("linked to node {} ({})", hello->node.value, hello->release);
+    return {static_cast<uint16_t>(k_welcome), encode_hello(shared->hello), std::move(end)};
+  }};
+}
+
+}  // namespace
+
+std::string CafTransport::Shared::objection(const Hello& other) const {
+  if (links.count(other.node) == 0) {
+    return absl::StrCat("node ", other.node.value, " is none of this cluster's: compare --peers");
+  }
+  if (other.layout_digest != hello.layout_digest) {
+    return absl::StrCat("node ", other.node.value,
+                        " has other shards or another first list of nodes: compare --shards and "
+                        "--peers");
+  }
+  return {};
+}
+
+void configure_links(caf::actor_system_config& config) {
+  config.load<caf::io::middleman>();
+  config.set("middleman.heartbeat-interval", caf::timespan(k_heartbeat));
+  config.set("middleman.connection-timeout", caf::timespan(k_silence_max));
+  config.set("middleman.enable-automatic-connections", false);
+}
+
+CafTransport::CafTransport(caf::actor_system& system, CafTransportOptions options,
+                           PeerServer& server, Run run, Steady steady)
+    : system_(system), steady_(std::move(steady)) {
+  Hello hello{options.self, options.layout_digest, {}, options.release};
+  shared_ = std::make_shared<Shared>(std::move(options), std::move(hello), server, std::move(run));
+  for (const PeerAddress& address : shared_->options.nodes) {
+    if (address.node == shared_->options.self) {
+      own_ = address;
+      continue;
+    }
+    auto link = std::make_shared<Link>(address.node, shared_->options.limits);
+    shared_->links.emplace(address.node, link);
+    peers_.emplace(address.node,
+                   Peer{address, std::move(link), shared_->options.self < address.node, {}, 0});
+  }
+}
+
+CafTransport::~CafTransport() { stop(); }
+
+Status CafTransport::start() {
+  door_ = system_.spawn<caf::hidden>(door_behavior, shared_);
+  const auto port = system_.middleman().publish(door_, own_.port, own_.host.c_str(), true);
+  if (!port) {
+    caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
+    door_ = {};
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen for other nodes on ", own_.host, ":", own_.port,
+                     ": is another server running there? It is this node's entry in --peers"));
+  }
+  keeper_ = std::thread([this] { keep_connected(); });
+  return absl::OkStatus();
+}
+
+void CafTransport::stop() {
+  if (stopping_.HasBeenNotified()) return;
+  stopping_.Notify();
+  if (keeper_.joinable()) keeper_.join();
+  if (door_) {
+    system_.middleman().unpublish(door_, own_.port);
+    caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
+    door_ = {};
+  }
+  absl::MutexLock lock(&shared_->mutex);
+  for (const caf::actor& end : shared_->ends) {
+    caf::anon_send_exit(end, caf::exit_reason::user_shutdown);
+  }
+  const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared_->mutex) {
+    return shared_->ends.empty();
+  };
+  shared_->mutex.AwaitWithTimeout(absl::Condition(&none), k_farewell);
+}
+
+void CafTransport::ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) {
+  const auto found = peers_.find(to);
+  if (found == peers_.end()) return waiter->failed(PeerFailure::not_sent);
+  found->second.link->ask(std::move(request), steady_(), waiter);
+}
+
+bool CafTransport::connected(const NodeName& to) const {
+  const auto found = peers_.find(to);
+  return found != peers_.end() && found->second.link->is_open();
+}
+
+void CafTransport::keep_connected() {
+  while (!stopping_.WaitForNotificationWithTimeout(k_keeper_interval)) {
+    const SteadyTime now = steady_();
+    for (auto& [name, peer] : peers_) {
+      peer.link->tick(now);
+      if (peer.dials && !peer.link->is_open() && peer.next_try <= now) connect(peer);
+      if (peer.link->is_open()) peer.wait_micros = 0;
+    }
+  }
+}
+
+// Why the probe: CAF connects in the one thread that serves all connections, without a timeout.
+void CafTransport::connect(Peer& peer) {
+  peer.wait_micros = std::clamp(peer.wait_micros * 2, k_first_wait_micros, k_longest_wait_micros);
+  peer.next_try = {steady_().micros + peer.wait_micros};
+  if (!answers_connections(peer.address.host, peer.address.port, k_probe_timeout)) return;
+  auto door = system_.middleman().remote_actor(peer.address.host, peer.address.port);
+  if (!door) return;
+  system_.spawn<caf::hidden>(dialing_end, shared_, peer.link, *door);
+  peer.next_try = {steady_().micros +
+                   std::chrono::duration_cast<std::chrono::microseconds>(k_hello_timeout).count()};
+}
+
+}  // namespace parley

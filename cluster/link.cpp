@@ -1,0 +1,133 @@
+#include "cluster/link.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/peer_codec.hpp"
+
+namespace parley {
+Link::~Link() {
+  std::vector<PeerWaiter*> waiters;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [id, pending] : pending_) waiters.push_back(pending.waiter);
+    pending_.clear();
+  }
+  for (PeerWaiter* waiter : waiters) waiter->failed(PeerFailure::lost);
+}
+
+void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
+  const size_t bytes = request.body.size();
+  PeerFailure failure{};
+  {
+    absl::MutexLock lock(&mutex_);
+    const bool full = pending_.size() >= limits_.requests_max ||
+                      (!pending_.empty() && pending_bytes_ + bytes > limits_.bytes_max);
+    if (send_ && !full) {
+      const uint64_t id = next_id_++;
+      pending_.emplace(id, Pending{waiter, {now.micros + request.timeout_micros}, bytes});
+      pending_bytes_ += bytes;
+      append_request(id, request, outgoing_);
+      // Why under the lock: the connection may not close between the two.
+      waiter = nullptr;
+    }
+    failure = full ? PeerFailure::overloaded : PeerFailure::not_sent;
+  }
+  if (waiter != nullptr) return waiter->failed(failure);
+  Burst::wake_at_end(*this);
+}
+
+Link::Session Link::open(Send send) {
+  absl::ReleasableMutexLock lock(&mutex_);
+  const Session before = session_;
+  lock.Release();
+  close(before);
+  absl::MutexLock again(&mutex_);
+  send_ = std::move(send);
+  return ++session_;
+}
+
+void Link::close(Session session) {
+  std::vector<std::pair<PeerWaiter*, PeerFailure>> failed;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (session != session_ || !send_) return;
+    send_ = nullptr;
+    for (const auto& [id, pending] : pending_) {
+      failed.emplace_back(pending.waiter,
+                          id < first_unsent_ ? PeerFailure::lost : PeerFailure::not_sent);
+    }
+    pending_.clear();
+    pending_bytes_ = 0;
+    outgoing_.clear();
+    first_unsent_ = next_id_;
+  }
+  for (const auto& [waiter, why] : failed) waiter->failed(why);
+}
+
+bool Link::is_open() const {
+  absl::MutexLock lock(&mutex_);
+  return send_ != nullptr;
+}
+
+bool Link::receive(Session session, const std::string& batch_bytes, PeerServer& server) {
+  auto batch = parse_batch(batch_bytes);
+  if (!batch) return false;
+  std::vector<std::pair<PeerWaiter*, PeerAnswer>> answered;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (session != session_ || !send_) return true;
+    for (auto& [id, answer] : batch->answers) {
+      // Not there: it was told already that it took too long.
+      if (PeerWaiter* waiter = release(id)) answered.emplace_back(waiter, std::move(answer));
+    }
+  }
+  for (auto& [waiter, answer] : answered) waiter->answered(std::move(answer));
+  for (auto& [id, request] : batch->requests) {
+    server.serve(peer_, std::move(request),
+                 [self = shared_from_this(), session, id = id](PeerAnswer answer) {
+                   self->answer(session, id, std::move(answer));
+                 });
+  }
+  return true;
+}
+
+void Link::answer(Session session, uint64_t id, PeerAnswer answer) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (session != session_ || !send_) return;
+    append_answer(id, answer, outgoing_);
+  }
+  Burst::wake_at_end(*this);
+}
+
+void Link::wake() {
+  absl::MutexLock lock(&mutex_);
+  if (!send_ || outgoing_.empty()) return;
+  first_unsent_ = next_id_;
+  send_(std::exchange(outgoing_, {}));
+}
+
+void Link::tick(SteadyTime now) {
+  std::vector<PeerWaiter*> late;
+  {
+    absl::MutexLock lock(&mutex_);
+    std::vector<uint64_t> ids;
+    for (const auto& [id, pending] : pending_) {
+      if (pending.deadline <= now) ids.push_back(id);
+    }
+    for (const uint64_t id : ids) late.push_back(release(id));
+  }
+  for (PeerWaiter* waiter : late) waiter->failed(PeerFailure::timed_out);
+}
+
+PeerWaiter* Link::release(uint64_t id) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return nullptr;
+  PeerWaiter* const waiter = found->second.waiter;
+  pending_bytes_ -= found->second.bytes;
+  pending_.erase(found);
+  return waiter;
+}
+
+}  // namespace parley

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+
+#include "base/burst.hpp"
+#include "cluster/peer_transport.hpp"
+
+namespace parley {
+
+struct LinkLimits {
+  size_t requests_max = 1'024;  ///< under way to one peer
+  size_t bytes_max = 8U << 20;  ///< of requests under way; one alone may have more
+};
+
+/// One peer: what goes to it, and what is waited for from it.
+///
+/// What one burst of work has for the peer goes as one batch. Owned by the transport, used by any
+/// thread. Knows nothing of what carries a batch: a connection is a function that sends one, and a
+/// number; what comes from a connection that is over is dropped. Invariant: each waiter is told
+/// exactly once, and not later than the link is gone.
+class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
+ public:
+  /// Sends one batch, in order, without blocking.
+  using Send = std::function<void(std::string batch)>;
+  using Session = uint64_t;
+
+  Link(NodeName peer, LinkLimits limits) : peer_(std::move(peer)), limits_(limits) {}
+  ~Link() override;
+
+  [[nodiscard]] const NodeName& peer() const { return peer_; }
+
+  void ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter);
+
+  /// A connection stands; the one before, if any, is over.
+  Session open(Send send);
+  /// Nothing will come from this connection any more.
+  void close(Session session);
+  [[nodiscard]] bool is_open() const;
+
+  /// A batch has come. False where it cannot be read: the connection is of no use then.
+  bool receive(Session session, const std::string& batch, PeerServer& server);
+  /// Fails what has waited too long. To be called every 50 ms or so.
+  void tick(SteadyTime now);
+
+  /// Sends what has gathered.
+  void wake() override;
+
+ private:
+  struct Pending {
+    PeerWaiter* waiter;
+    SteadyTime deadline;
+    size_t bytes;
+  };
+  void answer(Session session, uint64_t id, PeerAnswer answer);
+  /// Takes a request off the table.
+  PeerWaiter* release(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const NodeName peer_;
+  const LinkLimits limits_;
+
+  mutable absl::Mutex mutex_;
+  Session session_ ABSL_GUARDED_BY(mutex_) = 0;
+  Send send_ ABSL_GUARDED_BY(mutex_);  ///< null while there is no connection
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  uint64_t first_unsent_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::string outgoing_ ABSL_GUARDED_BY(mutex_);  ///< a PeerBatch so far
+  absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace parley

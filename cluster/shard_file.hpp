@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "cluster/ownership.hpp"
+#include "cluster/ring.hpp"
+
+namespace parley {
+
+/// What a node of a cluster has recorded of itself, in the file SHARDS of its data directory: which
+/// cluster it belongs to and what it holds of each shard. A node serves a shard only if this says
+/// that it owns it.
+struct NodeShards {
+  NodeName self;
+  std::vector<NodeName> nodes;    ///< as of the first start, sorted
+  std::vector<Holding> holdings;  ///< by the shard's number
+  bool operator==(const NodeShards&) const = default;
+
+  /// Of a cluster whose nodes start for the first time: every node works out the same.
+  static NodeShards first(const NodeName& self, std::vector<NodeName> nodes, uint32_t shard_count);
+  /// Who has each shard, as far as is known here.
+  [[nodiscard]] Layout layout() const;
+};
+
+/// One line for each shard, for people too; ends with a checksum.
+std::string format_shards(const NodeShards& shards);
+/// DATA_LOSS, naming the file, where it cannot be read.
+Result<NodeShards> parse_shards(const std::string& text, const std::string& path);
+
+/// What nodes must agree on before they talk: the number of shards and the first list of nodes.
+uint64_t layout_digest(const std::vector<NodeName>& nodes, uint32_t shard_count);
+
+/// Reads the file of `data_dir`, or writes that of a first start. FAILED_PRECONDITION where what is
+/// stored belongs to another node, another cluster or no cluster.
+Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
+                               std::vector<NodeName> nodes, uint32_t shard_count);
+/// For a node that is to be alone: FAILED_PRECONDITION where it belongs to a cluster.
+Status check_alone(const std::string& data_dir);
+
+}  // namespace parley

@@ -1,0 +1,62 @@
+#include "services/peer_calls.hpp"
+
+#include <algorithm>
+
+namespace parley {
+namespace {
+
+/// As long as a call is waited for that has no deadline of its own.
+constexpr int64_t k_patience_micros = 60'000'000;
+
+}  // namespace
+
+void PeerCalls::serve(const NodeName&, PeerRequest request, Reply reply) {
+  const auto found = methods_.find(request.method);
+  const auto refuse = [&](ErrorId id) {
+    const grpc::Status status = to_grpc_status(make_error(id));
+    reply({static_cast<int>(status.error_code()),
+           status.error_message(),
+           status.error_details(),
+           {},
+           false});
+  };
+  // A later release may ask for more than this one can.
+  if (found == methods_.end()) return refuse(ErrorId::unimplemented);
+  if (node_.traffic.draining) return refuse(ErrorId::server_draining);
+  found->second(request, std::move(reply));
+}
+
+void Forwarding::answered(PeerAnswer answer) {
+  if (answer.code == 0) {
+    node_.note_replay(client_, answer.replayed);
+    client_.finish(std::move(answer.body));
+  } else {
+    client_.finish_status({static_cast<grpc::StatusCode>(answer.code), std::move(answer.message),
+                           std::move(answer.details)});
+  }
+  delete this;
+}
+
+void Forwarding::failed(PeerFailure failure) {
+  client_.finish_error(error_of(failure, owner_));
+  delete this;
+}
+
+int64_t forwarded_micros(const Reply& client) {
+  return std::min(client.micros_left(), k_patience_micros);
+}
+
+ApiError error_of(PeerFailure failure, const NodeName& node) {
+  switch (failure) {
+    case PeerFailure::not_sent:
+      return make_error(ErrorId::node_unreachable, {{"node", node.value}});
+    case PeerFailure::overloaded:
+      return make_error(ErrorId::overloaded);
+    case PeerFailure::lost:
+    case PeerFailure::timed_out:
+      return make_error(ErrorId::outcome_unknown, {{"node", node.value}});
+  }
+  return make_error(ErrorId::internal);
+}
+
+}  // namespace parley

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "cluster/peer_transport.hpp"
+#include "services/node.hpp"
+#include "services/rpc.hpp"
+
+namespace parley {
+
+/// A call that another node forwards, answered by the same handlers as a client's.
+///
+/// Owns itself: gone with its answer.
+template <class Request>
+class PeerCall final : public UnaryCall<Request> {
+ public:
+  PeerCall(Node& node, const PeerRequest& asked, PeerServer::Reply reply)
+      : node_(node),
+        deadline_({node.environment.clock.steady().micros + asked.timeout_micros}),
+        reply_(std::move(reply)),
+        under_way_(node.traffic) {
+    this->tenant = asked.tenant;
+  }
+
+  [[nodiscard]] bool expired() const override { return micros_left() <= 0; }
+  [[nodiscard]] int64_t micros_left() const override {
+    return deadline_.micros - node_.environment.clock.steady().micros;
+  }
+  [[nodiscard]] bool from_peer() const override { return true; }
+  void mark_replayed() override { answer_.replayed = true; }
+  void finish(std::string bytes) override {
+    answer_.body = std::move(bytes);
+    end();
+  }
+  void finish_status(const grpc::Status& status) override {
+    answer_.code = static_cast<int>(status.error_code());
+    answer_.message = status.error_message();
+    answer_.details = status.error_details();
+    end();
+  }
+
+ private:
+  void end() {
+    reply_(std::move(answer_));
+    delete this;
+  }
+
+  Node& node_;
+  const SteadyTime deadline_;
+  const PeerServer::Reply reply_;
+  PeerAnswer answer_;
+  const UnderWay under_way_;
+};
+
+/// What other nodes may ask of this one: methods by their names.
+///
+/// Owned by the server. Filled before the first link stands, then read by any thread; handlers run
+/// on a thread of a queue.
+class PeerCalls final : public PeerServer {
+ public:
+  explicit PeerCalls(Node& node) : node_(node) {}
+
+  template <class Request>
+  void add(const std::string& method, std::function<void(UnaryCall<Request>*)> handler) {
+    methods_[method] = [this, handler = std::move(handler)](const PeerRequest& asked, Reply reply) {
+      auto* call = new PeerCall<Request>(node_, asked, std::move(reply));
+      if (!parse(asked.body, call->request)) return call->finish_error(undecodable_request());
+      handler(call);
+    };
+  }
+
+  void serve(const NodeName& from, PeerRequest request, Reply reply) override;
+
+ private:
+  Node& node_;
+  std::map<std::string, std::function<void(const PeerRequest&, Reply)>> methods_;
+};
+
+/// Waits for what another node makes of a client's call, and answers the client with it.
+///
+/// Owns itself: gone once told.
+class Forwarding final : public PeerWaiter {
+ public:
+  Forwarding(Node& node, Reply& client, NodeName owner)
+      : node_(node), client_(client), owner_(std::move(owner)) {}
+
+  void answered(PeerAnswer answer) override;
+  void failed(PeerFailure failure) override;
+
+ private:
+  Node& node_;
+  Reply& client_;
+  const NodeName owner_;
+};
+
+/// How long a node waits for another one where its client did not say: INT64_MAX becomes a bound.
+int64_t forwarded_micros(const Reply& client);
+ApiError error_of(PeerFailure failure, const NodeName& node);
+
+/// Hands the call on where its conversation's shard lies elsewhere; false where it is to be carried
+/// out here.
+template <class Request>
+bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) {
+  if (node.router == nullptr) return false;
+  const Address address = node.address(call->tenant, call->request.thread_id());
+  const NodeName* owner = node.router->elsewhere(address.shard);
+  if (owner == nullptr) return false;
+  if (call->from_peer()) {
+    call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
+    return true;
+  }
+  node.router->ask(
+      *owner, {method, call->tenant, call->request.SerializeAsString(), forwarded_micros(*call)},
+      new Forwarding(node, *call, *owner));
+  return true;
+}
+
+}  // namespace parley

@@ -1,0 +1,186 @@
+#include "cluster/link.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cluster/peer_codec.hpp"
+
+namespace parley {
+namespace {
+
+/// Notes what it was told.
+class Told final : public PeerWaiter {
+ public:
+  void answered(PeerAnswer answer) override {
+    ++times;
+    body = std::move(answer.body);
+  }
+  void failed(PeerFailure why) override {
+    ++times;
+    failure = why;
+  }
+
+  int times = 0;
+  std::optional<PeerFailure> failure;
+  std::string body;
+};
+
+/// Answers with the request's body, at once or later.
+class Echoing final : public PeerServer {
+ public:
+  void serve(const NodeName&, PeerRequest request, Reply reply) override {
+    bodies.push_back(request.body);
+    if (!later) return reply({0, {}, {}, request.body, false});
+    replies.push_back(std::move(reply));
+  }
+
+  std::vector<std::string> bodies;
+  std::vector<Reply> replies;
+  bool later = false;
+};
+
+/// Two links whose batches go to each other when `exchange` is called.
+class Links : public ::testing::Test {
+ protected:
+  void connect() {
+    a_session_ = a_->open([this](std::string batch) { to_b_.push_back(std::move(batch)); });
+    b_session_ = b_->open([this](std::string batch) { to_a_.push_back(std::move(batch)); });
+  }
+  void exchange() {
+    while (!to_a_.empty() || !to_b_.empty()) {
+      for (const auto& batch : std::exchange(to_b_, {})) b_->receive(b_session_, batch, server_);
+      for (const auto& batch : std::exchange(to_a_, {})) a_->receive(a_session_, batch, server_);
+    }
+  }
+  void ask(const std::string& body, Told& told) {
+    a_->ask({"Echo", "default", body, 1'000'000}, now_, &told);
+  }
+
+  static LinkLimits limits() { return {4, 100}; }
+
+  std::shared_ptr<Link> a_ = std::make_shared<Link>(NodeName{"b"}, limits());
+  std::shared_ptr<Link> b_ = std::make_shared<Link>(NodeName{"a"}, limits());
+  Link::Session a_session_ = 0;
+  Link::Session b_session_ = 0;
+  std::vector<std::string> to_a_;
+  std::vector<std::string> to_b_;
+  Echoing server_;
+  SteadyTime now_{1'000'000};
+};
+
+TEST_F(Links, CarryARequestThereAndItsAnswerBack) {
+  connect();
+  Told told;
+  ask("hello", told);
+  exchange();
+  EXPECT_EQ(told.times, 1);
+  EXPECT_EQ(told.body, "hello");
+}
+
+TEST_F(Links, SendWhatOneBurstHasInOneBatch) {
+  connect();
+  Told told[3];
+  {
+    const Burst burst;
+    for (Told& one : told) ask("x", one);
+    EXPECT_TRUE(to_b_.empty());
+  }
+  EXPECT_EQ(to_b_.size(), 1U);
+  exchange();
+  for (const Told& one : told) EXPECT_EQ(one.body, "x");
+}
+
+TEST_F(Links, SayAtOnceThatNothingWasSentWhereThereIsNoConnection) {
+  Told told;
+  ask("x", told);
+  EXPECT_EQ(told.failure, PeerFailure::not_sent);
+  EXPECT_EQ(told.times, 1);
+}
+
+TEST_F(Links, TellWhatWasSentFromWhatWasNotWhenTheConnectionBreaks) {
+  connect();
+  Told sent;
+  ask("x", sent);
+  Told unsent;
+  {
+    const Burst burst;
+    ask("y", unsent);
+    a_->close(a_session_);
+  }
+  EXPECT_EQ(sent.failure, PeerFailure::lost);
+  EXPECT_EQ(unsent.failure, PeerFailure::not_sent);
+}
+
+TEST_F(Links, DropWhatComesFromAConnectionThatIsOver) {
+  connect();
+  server_.later = true;
+  Told told;
+  ask("x", told);
+  exchange();
+  const auto old_a = a_session_;
+  connect();
+  EXPECT_EQ(told.failure, PeerFailure::lost);
+  // The answer belongs to the old connection: it is not sent on the new one.
+  server_.replies.front()({0, {}, {}, "late", false});
+  EXPECT_TRUE(to_a_.empty());
+  // Nor is a batch taken that the old one delivers late.
+  std::string batch;
+  append_request(1, {"Echo", "default", "z", 1}, batch);
+  const size_t served = server_.bodies.size();
+  EXPECT_TRUE(a_->receive(old_a, batch, server_));
+  EXPECT_EQ(server_.bodies.size(), served);
+  EXPECT_EQ(told.times, 1);
+}
+
+TEST_F(Links, BoundWhatIsUnderWayByNumberAndBytes) {
+  connect();
+  server_.later = true;
+  Told told[4];
+  for (Told& one : told) ask("x", one);
+  Told fifth;
+  ask("x", fifth);
+  EXPECT_EQ(fifth.failure, PeerFailure::overloaded);
+  exchange();
+  for (auto& reply : server_.replies) reply({});
+  exchange();
+  // A single one may be larger than the bound, but nothing beside it.
+  Told large;
+  ask(std::string(500, 'x'), large);
+  Told beside;
+  ask("x", beside);
+  EXPECT_EQ(beside.failure, PeerFailure::overloaded);
+  EXPECT_EQ(large.times, 0);
+}
+
+TEST_F(Links, FailWhatIsNotAnsweredInTimeAndDropItsAnswer) {
+  connect();
+  server_.later = true;
+  Told told;
+  ask("x", told);
+  exchange();
+  a_->tick({now_.micros + 999'999});
+  EXPECT_EQ(told.times, 0);
+  a_->tick({now_.micros + 1'000'000});
+  EXPECT_EQ(told.failure, PeerFailure::timed_out);
+  server_.replies.front()({});
+  exchange();
+  EXPECT_EQ(told.times, 1);
+}
+
+TEST_F(Links, RefuseABatchThatCannotBeRead) {
+  connect();
+  EXPECT_FALSE(a_->receive(a_session_, "\xff\xff\xff", server_));
+}
+
+TEST_F(Links, TellEveryWaiterWhenTheyGo) {
+  connect();
+  Told told;
+  ask("x", told);
+  a_.reset();
+  EXPECT_EQ(told.failure, PeerFailure::lost);
+}
+
+}  // namespace
+}  // namespace parley

@@ -1,0 +1,98 @@
+#include "cluster/shard_file.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "storage/data_dir.hpp"
+#include "tests/storage/temporary_directory.hpp"
+
+namespace parley {
+namespace {
+
+const std::vector<NodeName> k_nodes{{"parley-2"}, {"parley-0"}, {"parley-1"}};
+
+std::string slurp(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(ShardFile, LetsEachShardHaveOneOwnerAmongNodesThatStartForTheFirstTime) {
+  std::vector<int> owners(256);
+  Layout layout;
+  for (const NodeName& node : k_nodes) {
+    const NodeShards shards = NodeShards::first(node, k_nodes, 256);
+    if (layout.empty()) layout = shards.layout();
+    EXPECT_EQ(shards.layout(), layout);
+    for (size_t i = 0; i < owners.size(); ++i) {
+      owners[i] += shards.holdings[i].kind == Holding::Kind::owned ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(owners, std::vector<int>(256, 1));
+}
+
+TEST(ShardFile, ReadsWhatItWrote) {
+  NodeShards shards = NodeShards::first({"parley-1"}, k_nodes, 5);
+  shards.holdings[0] = {Holding::Kind::given, {7}, {"parley-0"}, 12345678901234567890U};
+  shards.holdings[1] = {Holding::Kind::receiving, {8}, {"parley-2"}, 1};
+  shards.holdings[2] = {Holding::Kind::complete, {9}, {"parley-2"}, 2};
+  shards.holdings[3] = {Holding::Kind::absent, {0}, {}, 0};
+  const auto read = parse_shards(format_shards(shards), "SHARDS");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(*read, shards);
+}
+
+TEST(ShardFile, RefusesEveryDamage) {
+  const std::string text = format_shards(NodeShards::first({"parley-1"}, k_nodes, 3));
+  for (size_t i = 0; i < text.size(); ++i) {
+    std::string damaged = text;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    EXPECT_FALSE(parse_shards(damaged, "SHARDS").ok()) << "byte " << i;
+    EXPECT_FALSE(parse_shards(text.substr(0, i), "SHARDS").ok()) << "cut at " << i;
+  }
+}
+
+TEST(ShardFile, IsWrittenAtTheFirstStartAndReadAtTheNext) {
+  const test::TemporaryDirectory dir;
+  const auto first = open_shards(dir.path() + "/data", {"parley-0"}, k_nodes, 16);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const std::string written = slurp(dir.path() + "/data/SHARDS");
+  const auto again = open_shards(dir.path() + "/data", {"parley-0"}, k_nodes, 16);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, *first);
+  EXPECT_EQ(slurp(dir.path() + "/data/SHARDS"), written);
+}
+
+TEST(ShardFile, KeepsAStorageToItsNodeAndItsCluster) {
+  const test::TemporaryDirectory dir;
+  const std::string data = dir.path();
+  ASSERT_TRUE(open_shards(data, {"parley-0"}, k_nodes, 16).ok());
+  for (const auto& refused : {open_shards(data, {"parley-1"}, k_nodes, 16),
+                              open_shards(data, {"parley-0"}, {{"parley-0"}, {"parley-1"}}, 16),
+                              open_shards(data, {"parley-0"}, k_nodes, 17)}) {
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(refused.status().message().find("node parley-0 in a cluster of parley-0 parley-1"),
+              std::string::npos)
+        << refused.status();
+  }
+  EXPECT_EQ(check_alone(data).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ShardFile, RefusesAStorageThatAServerWithoutAClusterFilled) {
+  const test::TemporaryDirectory dir;
+  ASSERT_TRUE(check_alone(dir.path()).ok());
+  Identity identity;
+  identity.store_id = random_id();
+  identity.created = "2026-01-01T00:00:00Z";
+  identity.begun = true;
+  ASSERT_TRUE(write_identity(dir.path(), identity).ok());
+  const auto refused = open_shards(dir.path(), {"parley-0"}, k_nodes, 256);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace parley

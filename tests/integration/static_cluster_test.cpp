@@ -1,0 +1,268 @@
+#include <algorithm>
+#include <arpa/inet.h>
+#include <chrono>
+#include <map>
+#include <set>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/client.hpp"
+#include "tests/support/requests.hpp"
+#include "tests/support/server_process.hpp"
+#include "tests/support/temp_dir.hpp"
+
+/// Three real nodes with storage of their own, links between them, and calls by whichever.
+namespace parley::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr int k_nodes = 3;
+constexpr int k_shards = 64;
+
+int free_port() {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(listener);
+  return ntohs(address.sin_port);
+}
+
+class StaticCluster : public testing::Test {
+ protected:
+  StaticCluster() {
+    for (int i = 0; i < k_nodes; ++i) {
+      peers_ += (i == 0 ? "" : ",") + name(i) + "=127.0.0.1:" + std::to_string(free_port());
+    }
+    for (int i = 0; i < k_nodes; ++i) start(i);
+    for (int i = 0; i < k_nodes; ++i) wait_until_linked(i);
+  }
+
+  static std::string name(int node) { return "parley-" + std::to_string(node); }
+  ServerOptions options(int node) const {
+    return {.data_dir = dir_ / name(node),
+            .flags = {"--shards", std::to_string(k_shards), "--cluster", "static", "--node",
+                      name(node), "--peers", peers_}};
+  }
+  void start(int node) {
+    nodes_[node] = start_server(options(node));
+    clients_[node] = std::make_unique<Client>(nodes_[node]->address());
+  }
+  /// Every shard answers through this node.
+  void wait_until_linked(int node) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < until) {
+      const auto page = client(node).call(pb::ListConversationsRequest{});
+      if (page.ok() && page->unreachable_shards().empty()) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    FAIL() << name(node) << " is not linked to the others:\n" << nodes_[node]->output();
+  }
+  Client& client(int node) { return *clients_[node]; }
+  int home_of(const std::string& thread) {
+    pb::LocateConversationRequest request;
+    request.set_thread_id(thread);
+    const auto answer = client(0).call(request);
+    EXPECT_TRUE(answer.ok()) << answer.status;
+    for (int i = 0; i < k_nodes; ++i) {
+      if (answer->node() == name(i)) return i;
+    }
+    ADD_FAILURE() << "'" << answer->node() << "' is no node";
+    return 0;
+  }
+  std::vector<std::string> create_some(int count) {
+    std::vector<std::string> threads;
+    for (int i = 0; i < count; ++i) {
+      threads.push_back("c" + std::to_string(i));
+      const auto answer = client(i % k_nodes).call(create(threads.back(), "ann"));
+      EXPECT_TRUE(answer.ok()) << answer.status;
+    }
+    return threads;
+  }
+  std::vector<std::string> listed(int node, int page_size, std::set<int>* unreachable = nullptr) {
+    std::vector<std::string> threads;
+    pb::ListConversationsRequest request;
+    request.set_page_size(page_size);
+    do {
+      const auto page = client(node).call(request);
+      EXPECT_TRUE(page.ok()) << page.status;
+      for (const auto& shown : page->conversations()) threads.push_back(shown.thread_id());
+      for (const int shard : page->unreachable_shards()) {
+        if (unreachable != nullptr) unreachable->insert(shard);
+      }
+      request.set_page_token(page->next_page_token());
+    } while (!request.page_token().empty());
+    return threads;
+  }
+
+  TempDir dir_;
+  std::string peers_;
+  std::map<int, std::unique_ptr<ServerProcess>> nodes_;
+  std::map<int, std::unique_ptr<Client>> clients_;
+};
+
+TEST_F(StaticCluster, AnswersForEveryConversationByAnyNode) {
+  const auto threads = create_some(30);
+  std::set<int> homes;
+  for (size_t i = 0; i < threads.size(); ++i) {
+    const std::string& thread = threads[i];
+    homes.insert(home_of(thread));
+    const auto appended = client(static_cast<int>(i + 1) % k_nodes).call(append(thread, {"one"}));
+    ASSERT_TRUE(appended.ok()) << appended.status;
+    for (int node = 0; node < k_nodes; ++node) {
+      EXPECT_THAT(bodies(read_all(client(node), thread)), ElementsAre("one"));
+      EXPECT_EQ(must_get(client(node), thread).version(), 2);
+    }
+  }
+  EXPECT_EQ(homes.size(), size_t{k_nodes});
+  auto request = rename(threads[3], "another title");
+  EXPECT_TRUE(client(1).call(request).ok());
+  EXPECT_EQ(must_get(client(2), threads[3]).title(), "another title");
+  EXPECT_TRUE(client(2).call(erase(threads[4])).ok());
+  for (int node = 0; node < k_nodes; ++node) {
+    EXPECT_EQ(client(node).call(get(threads[4])).status.reason, "CONVERSATION_NOT_FOUND");
+  }
+}
+
+TEST_F(StaticCluster, AnswersARepeatedRequestOnceWhicheverNodeIsAsked) {
+  create_some(6);
+  for (int i = 0; i < 6; ++i) {
+    const auto request = with_request_id(append("c" + std::to_string(i), {"once"}));
+    for (int node = 0; node < k_nodes; ++node) {
+      const auto answer = client(node).call(request);
+      ASSERT_TRUE(answer.ok()) << answer.status;
+      EXPECT_EQ(answer->version(), 2);
+    }
+  }
+  // An id that is made of the request is the same by every node.
+  const auto made = with_request_id(create(""));
+  std::set<std::string> ids;
+  for (int node = 0; node < k_nodes; ++node) {
+    const auto answer = client(node).call(made);
+    ASSERT_TRUE(answer.ok()) << answer.status;
+    ids.insert(answer->conversation().thread_id());
+  }
+  EXPECT_EQ(ids.size(), 1U);
+}
+
+TEST_F(StaticCluster, ShowsErrorsOfTheOwnerAsTheyAre) {
+  create_some(6);
+  auto request = append("c1", {"x"});
+  request.set_expected_version(7);
+  for (int node = 0; node < k_nodes; ++node) {
+    const auto answer = client(node).call(request);
+    EXPECT_EQ(answer.status.reason, "VERSION_MISMATCH") << answer.status;
+    EXPECT_EQ(answer.status.metadata.at("current_version"), "1");
+    EXPECT_EQ(client(node).call(get("a/b")).status.code, Code::invalid_argument);
+  }
+}
+
+TEST_F(StaticCluster, ListsAcrossNodesPageByPageAndReadsManyAtOnce) {
+  auto threads = create_some(40);
+  std::reverse(threads.begin(), threads.end());  // newest activity first
+  for (int node = 0; node < k_nodes; ++node) {
+    EXPECT_EQ(listed(node, 7), threads);
+    pb::BatchGetConversationsRequest batch;
+    for (const auto& thread : threads) batch.add_thread_ids(thread);
+    batch.add_thread_ids("nobody");
+    const auto answer = client(node).call(batch);
+    ASSERT_TRUE(answer.ok()) << answer.status;
+    std::vector<std::string> found;
+    for (const auto& one : answer->conversations()) found.push_back(one.thread_id());
+    EXPECT_EQ(found, threads);
+    EXPECT_THAT(answer->not_found(), ElementsAre("nobody"));
+    EXPECT_THAT(answer->unreachable(), IsEmpty());
+  }
+}
+
+TEST_F(StaticCluster, GoesOnWithoutADeadNodeAndTakesItBack) {
+  const auto threads = create_some(30);
+  std::map<std::string, int> homes;
+  for (const auto& thread : threads) homes[thread] = home_of(thread);
+  nodes_[1]->kill();
+  std::set<int> unreachable;
+  const auto shown = listed(0, 10, &unreachable);
+  // 64 shards: the dead node had 21 or 22.
+  EXPECT_GE(unreachable.size(), 21U);
+  EXPECT_LE(unreachable.size(), 22U);
+  pb::BatchGetConversationsRequest batch;
+  for (const auto& [thread, home] : homes) {
+    batch.add_thread_ids(thread);
+    const auto answer = client(0).call(append(thread, {"while it is down"}));
+    if (home == 1) {
+      EXPECT_EQ(answer.status.reason, "NODE_UNREACHABLE") << answer.status;
+      EXPECT_EQ(answer.status.code, Code::unavailable);
+    } else {
+      EXPECT_TRUE(answer.ok()) << answer.status;
+    }
+    EXPECT_EQ(std::count(shown.begin(), shown.end(), thread), home == 1 ? 0 : 1);
+  }
+  const auto many = client(2).call(batch);
+  ASSERT_TRUE(many.ok()) << many.status;
+  EXPECT_EQ(many->unreachable_size(),
+            static_cast<int>(std::count_if(homes.begin(), homes.end(),
+                                           [](const auto& entry) { return entry.second == 1; })));
+  start(1);
+  for (int node = 0; node < k_nodes; ++node) wait_until_linked(node);
+  for (const auto& [thread, home] : homes) {
+    EXPECT_EQ(must_get(client(2), thread).version(), home == 1 ? 1 : 2);
+    EXPECT_TRUE(client(1).call(append(thread, {"after"})).ok());
+  }
+}
+
+TEST_F(StaticCluster, CarriesLargeRequestsAndAnswers) {
+  create_some(6);
+  const std::string large(900'000, 'x');
+  for (int i = 0; i < 6; ++i) {
+    const std::string thread = "c" + std::to_string(i);
+    ASSERT_TRUE(client(0).call(append(thread, {large, large})).ok());
+    EXPECT_THAT(bodies(read_all(client(1), thread)), ElementsAre(large, large));
+  }
+}
+
+TEST_F(StaticCluster, StopsInOrderWhileTheOthersGoOn) {
+  create_some(9);
+  clients_[2].reset();
+  EXPECT_EQ(nodes_[2]->stop(), Ending{.exit_code = 0}) << nodes_[2]->output();
+  for (int i = 0; i < 9; ++i) {
+    const auto answer = client(0).call(get("c" + std::to_string(i)));
+    EXPECT_TRUE(answer.ok() || answer.status.code == Code::unavailable) << answer.status;
+  }
+}
+
+TEST_F(StaticCluster, RefusesWhatDoesNotFit) {
+  nodes_[2]->kill();
+  const auto refusal = [&](std::vector<std::string> flags) {
+    ServerProcess server({.data_dir = dir_ / name(2), .flags = std::move(flags)});
+    const auto ending = server.wait(std::chrono::seconds(20));
+    EXPECT_TRUE(ending && ending->exit_code && *ending->exit_code != 0) << server.output();
+    return server.output();
+  };
+  const std::string shards = std::to_string(k_shards);
+  EXPECT_THAT(refusal({"--shards", shards}), HasSubstr("belongs to a cluster"));
+  EXPECT_THAT(
+      refusal({"--shards", shards, "--cluster", "static", "--node", "parley-1", "--peers", peers_}),
+      HasSubstr("that of node parley-2"));
+  EXPECT_THAT(
+      refusal({"--shards", shards, "--cluster", "static", "--node", "parley-7", "--peers", peers_}),
+      HasSubstr("is not one of --peers"));
+  EXPECT_THAT(refusal({"--shards", shards, "--cluster", "static", "--node", "parley-2", "--peers",
+                       "parley-2=127.0.0.1"}),
+              HasSubstr("NAME=HOST:PORT"));
+  EXPECT_THAT(refusal({"--shards", shards, "--cluster", "static", "--node", "parley-2", "--peers",
+                       "parley-2=10.1.2.3:7448"}),
+              HasSubstr("not a loopback address"));
+}
+
+}  // namespace
+}  // namespace parley::test
