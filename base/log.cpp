@@ -25,6 +25,23 @@ class EscapedMessage final : public spdlog::custom_flag_formatter {
   }
 };
 
+/// The bytes of the character that `text` begins with; 0 where they are not UTF-8.
+size_t character_bytes(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size_t size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Neither longer than need be, nor half of a pair, nor beyond the last one.
+  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
+  const bool none = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
+  return overlong || none ? 0 : size;
+}
+
 std::unique_ptr<spdlog::formatter> json_lines() {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<EscapedMessage>('*').set_pattern(
@@ -38,15 +55,20 @@ std::string escape_json(std::string_view text) {
   static constexpr char k_hex[] = "0123456789abcdef";
   std::string escaped;
   escaped.reserve(text.size());
-  for (const char c : text) {
+  while (!text.empty()) {
+    const char c = text.front();
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    const size_t size = character_bytes(text);
+    if (size == 0) {
+      escaped.append("\\ufffd");
+    } else if (c == '"' || c == '\\') {
       escaped.append({'\\', c});
     } else if (byte < 0x20 || byte == 0x7f) {
       escaped.append("\\u00").append({k_hex[byte >> 4], k_hex[byte & 15]});
     } else {
-      escaped.push_back(c);
+      escaped.append(text.substr(0, size));
     }
+    text.remove_prefix(size == 0 ? 1 : size);
   }
   return escaped;
 }

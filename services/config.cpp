@@ -1,18 +1,30 @@
 #include "services/config.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdio>
-#include <type_traits>
+#include <filesystem>
+#include <netdb.h>
+#include <string_view>
+#include <system_error>
+#include <unistd.h>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include <CLI/CLI.hpp>
 
 #include "base/ids.hpp"
+#include "services/limits_table.hpp"
 #include "services/release.hpp"
+#include "services/violations.hpp"
 
 namespace parley {
 namespace {
+
+namespace fs = std::filesystem;
 
 void add_places(CLI::App& app, Config& config) {
   app.add_option("--listen", config.listen, "Address to serve on; port 0 picks a free one")
@@ -95,48 +107,51 @@ void add_times(CLI::App& app, Config& config) {
 }
 
 void add_limits(CLI::App& app, Limits& limits) {
-  // Why read as signed: a negative number would wrap around to a huge bound.
-  const auto option = [&](const char* name, auto& value, int64_t least, int64_t most,
-                          const char* help) {
-    using Value = std::remove_reference_t<decltype(value)>;
-    app.add_option_function<int64_t>(
-           name, [&value](int64_t given) { value = static_cast<Value>(given); }, help)
-        ->check(CLI::Range(least, most))
-        ->default_str(std::to_string(value))
+  for (const SettableLimit& limit : settable_limits()) {
+    // Why read as signed: a negative number would wrap around to a huge bound.
+    const auto set = [&limits, &limit](int64_t given) { set_limit(limits, limit, given); };
+    app.add_option_function<int64_t>(limit.flag, set, limit.help)
+        ->check(CLI::Range(limit.least, limit.most))
+        ->default_str(std::to_string(value_of(limits, limit)))
         ->group("Limits");
-  };
-  const auto of = [](size_t bound) { return static_cast<int64_t>(bound); };
-  option("--limit-message-bytes", limits.message_bytes, 1 << 10, 64 << 20, "One message, encoded");
-  option("--limit-request-bytes", limits.request_bytes, 4 << 10, 256 << 20, "One request, encoded");
-  option("--limit-messages-per-append", limits.messages_per_append, 1, 10'000,
-         "Messages in one append");
-  option("--limit-metadata-bytes", limits.metadata_bytes, 2, 1 << 20, "Metadata as JSON");
-  option("--limit-watchers", limits.watchers_per_conversation, 1, 100'000,
-         "Watchers of one conversation");
-  option("--limit-forks", limits.forks_per_conversation, 0, 10'000,
-         "Living forks of one conversation");
-  option("--limit-waiting-calls", limits.waiting_calls, 1, 1'000'000,
-         "Calls waiting in one conversation");
-  option("--hot-window", limits.hot_window_messages_default, 1, of(limits.hot_window_messages_max),
-         "Recent messages kept in memory");
-  option("--dedup-requests", limits.dedup_requests_default, 1, of(limits.dedup_requests_max),
-         "Request ids remembered");
-  option("--dedup-seconds", limits.dedup_seconds, 1, 365 * 86'400,
-         "How long a request id is remembered");
+  }
+}
+
+/// What is wrong with the port of an address; empty where nothing is.
+std::string wrong_port(std::string_view port) {
+  int number = 0;
+  const bool digits = !port.empty() && std::all_of(port.begin(), port.end(), absl::ascii_isdigit);
+  if (digits && absl::SimpleAtoi(absl::string_view(port.data(), port.size()), &number) &&
+      number <= 65'535) {
+    return {};
+  }
+  return "the port is a number from 0 to 65535, 0 for a free one";
+}
+
+std::string wrong_host(const std::string& host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (!bracketed && host.find(':') != std::string::npos) {
+    return "an IPv6 address stands in brackets, such as [::1]:7447";
+  }
+  const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed = getaddrinfo(name.c_str(), nullptr, &wanted, &found);
+  if (failed != 0) return absl::StrCat("the host cannot be resolved: ", gai_strerror(failed));
+  freeaddrinfo(found);
+  return {};
 }
 
 /// What is wrong with the address to serve on; empty where nothing is.
 std::string wrong_listen(const std::string& listen) {
   if (absl::StartsWith(listen, "unix:")) return {};
   const size_t colon = listen.rfind(':');
-  int port = 0;
   if (colon == std::string::npos || colon == 0 || listen.back() == ']') {
     return "it is HOST:PORT, such as 127.0.0.1:7447";
   }
-  if (!absl::SimpleAtoi(listen.substr(colon + 1), &port) || port < 0 || port > 65'535) {
-    return "the port is a number from 0 to 65535, 0 for a free one";
-  }
-  return {};
+  std::string wrong = wrong_port(std::string_view(listen).substr(colon + 1));
+  return wrong.empty() ? wrong_host(listen.substr(0, colon)) : wrong;
 }
 
 /// What the parser cannot see by itself.
@@ -158,6 +173,47 @@ std::string wrong_config(const Config& config) {
         "--insecure.");
   }
   return {};
+}
+
+/// What may be in a data directory before there is a store: what a start leaves that broke off, a
+/// file system's own, backups put there first, and whatever is hidden.
+bool may_precede_store(const std::string& name) {
+  static constexpr auto k_names = std::to_array<std::string_view>(
+      {"LOCK", "IDENTITY.new", "SHARDS", "SHARDS.new", "backups", "lost+found"});
+  return name.front() == '.' || std::find(k_names.begin(), k_names.end(), name) != k_names.end();
+}
+
+/// A mistyped path is not to be made a store of among somebody's files.
+Status check_data_dir(const std::string& path) {
+  std::error_code error;
+  // Storage has its own words for these.
+  for (const char* own : {"IDENTITY", "db", "log"}) {
+    if (fs::exists(fs::path(path) / own, error)) return absl::OkStatus();
+  }
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (may_precede_store(name)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("--data-dir ", path, " holds ", in_quotes(name),
+                     " but no store (no file IDENTITY); give an empty or a new directory"));
+  }
+  return absl::OkStatus();
+}
+
+Status check_backup_dir(const std::string& path) {
+  const auto refused = [&](const std::string& why) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("--backup-dir ", path, " cannot be used: ", why));
+  };
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return refused(error.message());
+  if (!fs::is_directory(path, error)) return refused("it is no directory");
+  if (access(path.c_str(), W_OK | X_OK) != 0) {
+    return refused(std::generic_category().message(errno));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -191,6 +247,11 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     parsed.exit_code = 2;
   }
   return parsed;
+}
+
+Status check_places(const Config& config) {
+  if (Status status = check_data_dir(config.data_dir); !status.ok()) return status;
+  return config.backup_dir.empty() ? absl::OkStatus() : check_backup_dir(config.backup_dir);
 }
 
 bool is_loopback(const std::string& listen) {

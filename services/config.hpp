@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "conversation/limits.hpp"
 
 namespace parley {
@@ -44,6 +45,10 @@ struct ParsedConfig {
   std::optional<int> exit_code;
 };
 ParsedConfig parse_config(int argc, const char* const* argv);
+
+/// Refuses a data directory that is not empty and holds no store, and a backup directory that
+/// cannot be made or written. Before anything is written.
+Status check_places(const Config& config);
 
 /// True where `listen` names a loopback address or host.
 bool is_loopback(const std::string& listen);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "services/utf8_path.hpp"
 
 namespace parley {
 namespace {
@@ -187,7 +188,7 @@ std::string filled(std::string_view sentence, const ErrorMetadata& metadata) {
   }
 }
 
-/// What `detail` of a refusal means.
+/// What `detail` of a refusal means; nullptr for those that carry none.
 const char* detail_name(Reason reason) {
   switch (reason) {
     case Reason::sequence_out_of_range:
@@ -212,9 +213,9 @@ const char* detail_name(Reason reason) {
     case Reason::fork_not_found:
     case Reason::too_many_waiting:
     case Reason::not_owner:
-      return "detail";
+      return nullptr;
   }
-  return "detail";
+  return nullptr;
 }
 
 ErrorMetadata metadata_of(const ConversationKey& key) {
@@ -273,7 +274,8 @@ ApiError invalid_field(std::string field, std::string description) {
 ApiError error_of(const Refusal& refusal, const ConversationKey& key) {
   ErrorMetadata metadata = metadata_of(key);
   metadata["current_version"] = std::to_string(refusal.current.value);
-  if (!refusal.detail.empty()) metadata[detail_name(refusal.reason)] = refusal.detail;
+  const char* name = detail_name(refusal.reason);
+  if (name != nullptr && !refusal.detail.empty()) metadata[name] = refusal.detail;
   return make_error(static_cast<ErrorId>(refusal.reason), std::move(metadata));
 }
 
@@ -319,6 +321,13 @@ ApiError error_of(const Status& status, const ConversationKey& key) {
 }
 
 ApiError undecodable_request() { return make_error(Id::invalid_request); }
+
+ApiError undecodable_request(std::string_view bytes, const google::protobuf::Message& expected) {
+  const auto bad = find_bad_text(bytes, *expected.GetDescriptor());
+  if (!bad) return undecodable_request();
+  return invalid_field(bad->field, "byte " + std::to_string(bad->at) +
+                                       " of this text is not valid UTF-8; send text as UTF-8");
+}
 
 ApiError deadline_passed() { return make_error(Id::deadline_exceeded); }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "google/rpc/status.pb.h"
+#include <google/protobuf/message.h>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -99,6 +100,9 @@ ApiError error_of(const Status& status, const ConversationKey& key = {});
 
 /// The request's bytes are no message of the expected type, or hold text that is not UTF-8.
 ApiError undecodable_request();
+/// The same for a request of which the bytes are at hand: INVALID_FIELD naming the text that is not
+/// UTF-8, else INVALID_REQUEST.
+ApiError undecodable_request(std::string_view bytes, const google::protobuf::Message& expected);
 ApiError deadline_passed();
 ApiError request_too_large(size_t bytes, size_t bytes_max);
 

@@ -133,19 +133,27 @@ Id128 import_request_id(std::string_view thread, uint64_t piece, uint64_t digest
 }
 
 std::optional<ApiError> FullFormReader::begin(v1::Conversation header) {
-  open_ = false;
+  give_up();
   clear_assigned(header);
   Violations violations;
   check_import_header(FieldPath("header"), header, limits_, violations);
   if (!violations.empty()) return violations.error();
   current_ = {std::move(header), {}};
   open_ = true;
+  passing_over_ = false;
   return std::nullopt;
 }
 
 std::optional<ApiError> FullFormReader::add(v1::MessageBatch batch) {
+  if (passing_over_) return std::nullopt;
+  if (!open_) return out_of_order("", "Messages came without a header before them");
+  auto error = take_in(batch);
+  if (error) give_up();
+  return error;
+}
+
+std::optional<ApiError> FullFormReader::take_in(v1::MessageBatch& batch) {
   const std::string& thread = current_.header.thread_id();
-  if (!open_) return out_of_order(thread, "Messages came without a header before them");
   const auto count = static_cast<size_t>(batch.messages_size());
   if (count == 0 || count > limits_.messages_per_append) {
     return invalid_field("messages", "has " + std::to_string(count) + " entries; give 1 to " +
@@ -161,6 +169,12 @@ std::optional<ApiError> FullFormReader::add(v1::MessageBatch batch) {
     current_.messages.push_back(std::move(message));
   }
   return std::nullopt;
+}
+
+void FullFormReader::give_up() {
+  current_ = {};
+  open_ = false;
+  passing_over_ = true;
 }
 
 ImportedConversation FullFormReader::take() {

@@ -17,6 +17,9 @@ Id128 import_request_id(std::string_view thread, uint64_t piece, uint64_t digest
 
 /// Takes the full form: a header, then batches. IMPORT_OUT_OF_ORDER where sequences do not rise by
 /// one from 1; a message's time of creation becomes its source_time where it has none.
+///
+/// A conversation is refused once and as a whole: after an error what still comes of it is passed
+/// over.
 class FullFormReader {
  public:
   explicit FullFormReader(const Limits& limits) : limits_(limits) {}
@@ -26,13 +29,20 @@ class FullFormReader {
   std::optional<ApiError> add(v1::MessageBatch batch);
   [[nodiscard]] bool open() const { return open_; }
   [[nodiscard]] const ImportedConversation& current() const { return current_; }
+  /// Forgets the conversation so far and passes over what still comes of it.
+  void give_up();
+  /// What comes now is of a conversation that was refused.
+  [[nodiscard]] bool passing_over() const { return passing_over_; }
   /// The conversation so far; a new one may begin.
   ImportedConversation take();
 
  private:
+  std::optional<ApiError> take_in(v1::MessageBatch& batch);
+
   const Limits& limits_;
   ImportedConversation current_;
   bool open_ = false;
+  bool passing_over_ = false;
 };
 
 /// A part of an import that is carried out at once.

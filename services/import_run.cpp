@@ -9,6 +9,17 @@ namespace {
 
 constexpr size_t k_under_way_max = 64;
 
+/// What of a record could not be decoded.
+enum class Part : uint8_t { line, header, messages, unknown };
+
+Part part_of(const ApiError& why) {
+  if (why.violations.empty()) return Part::unknown;
+  const std::string_view field = why.violations.front().field;
+  if (field.starts_with("record.jsonl")) return Part::line;
+  if (field.starts_with("record.header")) return Part::header;
+  return field.starts_with("record.messages") ? Part::messages : Part::unknown;
+}
+
 }  // namespace
 
 /// One conversation being imported: created, then given what it lacks, all appends at once. The
@@ -147,7 +158,7 @@ bool ImportRun::take(v1::TransferRecord record) {
       begin(parse_jsonl(record.jsonl(), node_.environment.limits));
       break;
     case v1::TransferRecord::kHeader: {
-      if (reader_.open()) begin(reader_.take());
+      close_open();
       const std::string thread = record.header().thread_id();
       if (auto error = reader_.begin(std::move(*record.mutable_header()))) refuse(thread, *error);
       break;
@@ -165,8 +176,29 @@ bool ImportRun::take(v1::TransferRecord record) {
   return listening_;
 }
 
+bool ImportRun::take_undecodable(const ApiError& why) {
+  switch (part_of(why)) {
+    case Part::header:
+      close_open();
+      reader_.give_up();
+      refuse("", why);
+      break;
+    case Part::messages:
+      if (!reader_.passing_over()) refuse_open(why);
+      break;
+    case Part::line:
+      refuse("", why);
+      break;
+    case Part::unknown:
+      refuse_open(why);
+      break;
+  }
+  settle(k_under_way_max);
+  return listening_;
+}
+
 void ImportRun::finish() {
-  if (reader_.open()) begin(reader_.take());
+  close_open();
   settle(1);
 }
 
@@ -179,6 +211,13 @@ void ImportRun::begin(Checked<ImportedConversation> imported) {
   auto job = std::make_shared<Job>(node_, node_.address(tenant_, thread), on_progress_);
   under_way_.push_back(job);
   job->start(std::get<std::vector<ImportPiece>>(std::move(pieces)));
+}
+
+void ImportRun::refuse_open(const ApiError& error) {
+  // Why the whole conversation: without this part it would be another one.
+  const std::string thread = reader_.open() ? reader_.current().header.thread_id() : "";
+  if (reader_.open()) reader_.give_up();
+  refuse(thread, error);
 }
 
 void ImportRun::refuse(const std::string& thread, const ApiError& error) {

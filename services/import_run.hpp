@@ -33,6 +33,9 @@ class ImportRun {
 
   /// Takes the next record; false when nobody listens any more.
   bool take(v1::TransferRecord record);
+  /// The same where the next message could not be decoded, as `why` says (undecodable_request):
+  /// only the conversation that it is of is refused.
+  bool take_undecodable(const ApiError& why);
   /// Sends the results that are there.
   void send_ready();
   /// Waits for all that is under way and sends the last results.
@@ -43,6 +46,12 @@ class ImportRun {
 
   void begin(Checked<ImportedConversation> imported);
   void refuse(const std::string& thread, const ApiError& error);
+  /// The same for the conversation that a header began, and all that still comes of it.
+  void refuse_open(const ApiError& error);
+  /// The conversation whose header came last is complete.
+  void close_open() {
+    if (reader_.open()) begin(reader_.take());
+  }
   /// Sends results from the front until fewer than `left` conversations are under way.
   void settle(size_t left);
 

@@ -1,10 +1,35 @@
 #include "services/limits_table.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
+#include <type_traits>
 
 namespace parley {
 namespace {
+
+constexpr auto k_settable = std::to_array<SettableLimit>({
+    {"message_bytes", "--limit-message-bytes", &Limits::message_bytes, 1 << 10, 64 << 20,
+     "One message, encoded"},
+    {"request_bytes", "--limit-request-bytes", &Limits::request_bytes, 4 << 10, 256 << 20,
+     "One request, encoded"},
+    {"messages_per_append", "--limit-messages-per-append", &Limits::messages_per_append, 1, 10'000,
+     "Messages in one append"},
+    {"metadata_bytes", "--limit-metadata-bytes", &Limits::metadata_bytes, 2, 1 << 20,
+     "Metadata as JSON"},
+    {"watchers_per_conversation", "--limit-watchers", &Limits::watchers_per_conversation, 1,
+     100'000, "Watchers of one conversation"},
+    {"forks_per_conversation", "--limit-forks", &Limits::forks_per_conversation, 0, 10'000,
+     "Living forks of one conversation"},
+    {"waiting_calls", "--limit-waiting-calls", &Limits::waiting_calls, 1, 1'000'000,
+     "Calls waiting in one conversation"},
+    {"hot_window_messages_default", "--hot-window", &Limits::hot_window_messages_default, 1,
+     static_cast<int64_t>(Limits{}.hot_window_messages_max), "Recent messages kept in memory"},
+    {"dedup_requests_default", "--dedup-requests", &Limits::dedup_requests_default, 1,
+     static_cast<int64_t>(Limits{}.dedup_requests_max), "Request ids remembered"},
+    {"dedup_seconds", "--dedup-seconds", &Limits::dedup_seconds, 1, 365 * 86'400,
+     "How long a request id is remembered"},
+});
 
 struct LimitRow {
   std::string_view name;
@@ -13,12 +38,10 @@ struct LimitRow {
   std::string_view meaning;
 };
 
-std::string shown(const LimitRow& row) {
+std::string shown(int64_t value, std::string_view unit) {
   constexpr int64_t k_kib = 1024;
   constexpr int64_t k_mib = k_kib * k_kib;
   constexpr int64_t k_hour = 3600;
-  std::string_view unit = row.unit;
-  int64_t value = row.value;
   if (unit == "bytes" && value >= k_mib && value % k_mib == 0) {
     value /= k_mib;
     unit = "MiB";
@@ -39,9 +62,33 @@ std::string shown(const LimitRow& row) {
   return out;
 }
 
+/// Which flag sets it, and to what.
+std::string shown_range(const LimitRow& row) {
+  const auto* limit = std::find_if(k_settable.begin(), k_settable.end(),
+                                   [&](const auto& settable) { return row.name == settable.name; });
+  if (limit == k_settable.end()) return "fixed";
+  return std::string("`") + limit->flag + "` " + shown(limit->least, row.unit) + " to " +
+         shown(limit->most, row.unit);
+}
+
 int64_t number(size_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
+
+std::span<const SettableLimit> settable_limits() { return k_settable; }
+
+int64_t value_of(const Limits& limits, const SettableLimit& limit) {
+  return std::visit([&](auto member) { return static_cast<int64_t>(limits.*member); },
+                    limit.member);
+}
+
+void set_limit(Limits& limits, const SettableLimit& limit, int64_t value) {
+  const auto set = [&](auto member) {
+    using Value = std::remove_reference_t<decltype(limits.*member)>;
+    limits.*member = static_cast<Value>(value);
+  };
+  std::visit(set, limit.member);
+}
 
 std::string limits_table_markdown(const Limits& l) {
   const auto rows = std::to_array<LimitRow>({
@@ -88,10 +135,10 @@ std::string limits_table_markdown(const Limits& l) {
       {"money_units", l.money_units, "", "units of one amount of money, of either sign"},
       {"tokens", l.tokens, "", "one count of tokens"},
   });
-  std::string out = "| limit | default | of what |\n|---|---|---|\n";
+  std::string out = "| limit | default | may be set to | of what |\n|---|---|---|---|\n";
   for (const LimitRow& row : rows) {
-    out.append("| `").append(row.name).append("` | ").append(shown(row)).append(" | ");
-    out.append(row.meaning).append(" |\n");
+    out.append("| `").append(row.name).append("` | ").append(shown(row.value, row.unit));
+    out.append(" | ").append(shown_range(row)).append(" | ").append(row.meaning).append(" |\n");
   }
   return out;
 }

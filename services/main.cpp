@@ -37,6 +37,16 @@ sigset_t stop_signals() {
   return signals;
 }
 
+/// Why: what clients send would otherwise make lines in the log that are not in its form; and what
+/// stops the server it says in words of its own.
+void take_over_logs() {
+  gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("gRPC: {}", line->message); });
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel, const char*, int, const std::string& line) {
+        spdlog::debug("protobuf: {}", line);
+      });
+}
+
 bool write_port(const std::string& path, int port) {
   // Renamed into place: whoever waits for the file never reads half a number.
   const std::string unfinished = path + ".tmp";
@@ -60,13 +70,12 @@ int main(int argc, char** argv) {
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  // Why: what clients send would otherwise make lines in the log that are not in its form.
-  gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("gRPC: {}", line->message); });
-  google::protobuf::SetLogHandler(
-      [](google::protobuf::LogLevel, const char*, int, const std::string& line) {
-        spdlog::debug("protobuf: {}", line);
-      });
-
+  take_over_logs();
+  if (const parley::Status places = parley::check_places(config); !places.ok()) {
+    const std::string why(places.message());
+    std::fprintf(stderr, "parleyd: %s\n", why.c_str());
+    return 2;
+  }
   auto server = parley::Server::start(config);
   if (!server.ok()) {
     const std::string why(server.status().message());

@@ -67,7 +67,9 @@ class PeerCalls final : public PeerServer {
   void add(const std::string& method, std::function<void(UnaryCall<Request>*)> handler) {
     methods_[method] = [this, handler = std::move(handler)](const PeerRequest& asked, Reply reply) {
       auto* call = new PeerCall<Request>(node_, asked, std::move(reply));
-      if (!parse(asked.body, call->request)) return call->finish_error(undecodable_request());
+      if (!parse(asked.body, call->request)) {
+        return call->finish_error(undecodable_request(asked.body, call->request));
+      }
       handler(call);
     };
   }

@@ -49,7 +49,8 @@ bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message) {
     google::protobuf::io::CodedInputStream stream(&reader);
     parsed = parse_all(stream, message) && reader.status().ok();
   }
-  bytes.Clear();
+  // What cannot be parsed stays, to tell what is wrong with it.
+  if (parsed) bytes.Clear();
   return parsed;
 }
 
@@ -59,13 +60,21 @@ bool parse(const std::string& bytes, google::protobuf::Message& message) {
   return parse_all(stream, message);
 }
 
+ApiError undecodable_request(const grpc::ByteBuffer& bytes,
+                             const google::protobuf::Message& expected) {
+  grpc::Slice whole;
+  if (!bytes.DumpToSingleSlice(&whole).ok()) return undecodable_request();
+  return undecodable_request(
+      std::string_view(reinterpret_cast<const char*>(whole.begin()), whole.size()), expected);
+}
+
 Checked<std::string> tenant_of(const grpc::ServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto named = metadata.find(k_tenant_key);
   if (named == metadata.end()) return std::string("default");
   std::string tenant(named->second.data(), named->second.size());
   if (const Status status = check_id(k_tenant_key, tenant); !status.ok()) {
-    return invalid_field(k_tenant_key, std::string(status.message()));
+    return error_of(status);
   }
   return tenant;
 }

@@ -26,9 +26,12 @@ namespace parley {
 grpc::ByteBuffer to_byte_buffer(std::string bytes);
 /// Parses a message, also one that nests deeper than protobuf's own bound (metadata as JSON does:
 /// its depth is judged, with words of ours, by validation). False where the bytes are no such
-/// message. Lets go of them.
+/// message, else lets go of them.
 bool parse(grpc::ByteBuffer& bytes, google::protobuf::Message& message);
 bool parse(const std::string& bytes, google::protobuf::Message& message);
+/// INVALID_FIELD where a text in what could not be parsed is not UTF-8, else INVALID_REQUEST.
+ApiError undecodable_request(const grpc::ByteBuffer& bytes,
+                             const google::protobuf::Message& expected);
 /// The tenant that the caller names; INVALID_FIELD where it is not an id.
 Checked<std::string> tenant_of(const grpc::ServerContext& context);
 
@@ -115,7 +118,9 @@ class Rpc final : public Tag, public UnaryCall<Request> {
       return this->finish_error(request_too_large(request_bytes_, method_.request_bytes_max));
     }
     SpareMessages<Request>::here().equip(request);
-    if (!parse(bytes_, request)) return this->finish_error(undecodable_request());
+    if (!parse(bytes_, request)) {
+      return this->finish_error(undecodable_request(bytes_, request));
+    }
     auto tenant_or = tenant_of(context_);
     if (auto* error = std::get_if<ApiError>(&tenant_or)) return this->finish_error(*error);
     tenant = std::get<std::string>(std::move(tenant_or));

@@ -48,7 +48,9 @@ void TransferService::serve(CallQueue& queue) {
 grpc::Status TransferService::run_export(Export& stream) {
   if (node_.router != nullptr) return not_in_a_cluster();
   v1::ExportConversationsRequest request;
-  if (!parse(stream.request_bytes(), request)) return to_grpc_status(undecodable_request());
+  if (!parse(stream.request_bytes(), request)) {
+    return to_grpc_status(undecodable_request(stream.request_bytes(), request));
+  }
   if (auto error = validate(request, node_.environment.limits)) return to_grpc_status(*error);
   ExportRun run(node_, stream.tenant(), request, [&stream](std::string bytes) {
     return !stream.ended() && stream.send(std::move(bytes));
@@ -70,11 +72,10 @@ grpc::Status TransferService::run_import(Import& stream) {
     auto bytes = stream.receive([&run] { run.send_ready(); });
     if (!bytes) break;
     v1::ImportConversationsRequest request;
-    if (!parse(*bytes, request)) {
-      run.finish();
-      return to_grpc_status(undecodable_request());
-    }
-    if (!run.take(std::move(*request.mutable_record()))) break;
+    const bool listening = parse(*bytes, request)
+                               ? run.take(std::move(*request.mutable_record()))
+                               : run.take_undecodable(undecodable_request(*bytes, request));
+    if (!listening) break;
   }
   run.finish();
   return ending(node_, std::nullopt);

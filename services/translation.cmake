@@ -2,6 +2,6 @@
 parley_library(NAME translation
   SRCS violations.cpp error_table.cpp error_details.cpp limits_table.cpp field_path.cpp validate.cpp validate_messages.cpp
        metadata_json.cpp wire.cpp translate_requests.cpp translate_answers.cpp translate_reads.cpp
-       watch_answers.cpp page_token.cpp json_scan.cpp jsonl.cpp jsonl_export.cpp import_pieces.cpp
+       watch_answers.cpp page_token.cpp utf8_path.cpp json_scan.cpp jsonl.cpp jsonl_export.cpp import_pieces.cpp
   DEPS parley::conversation parley::base parley_api_proto parley_rpc_proto
        nlohmann_json::nlohmann_json protobuf::libprotobuf absl::strings)

@@ -84,7 +84,9 @@ void WatchStream::on_accepted(bool ok) {
   await(node_, service_, queue_);
   under_way_.emplace(node_.traffic);
   absl::MutexLock lock(&mutex_);
-  if (!parse(request_bytes_, request_)) return finish(undecodable_request());
+  if (!parse(request_bytes_, request_)) {
+    return finish(undecodable_request(request_bytes_, request_));
+  }
   auto tenant = tenant_of(context_);
   if (auto* error = std::get_if<ApiError>(&tenant)) return finish(*error);
   if (auto error = validate(request_, node_.environment.limits)) return finish(*error);

@@ -1,10 +1,13 @@
+#include <filesystem>
 #include <fstream>
 #include <functional>
+#include <sstream>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/integration/import_records.hpp"
 #include "tests/integration/one_server.hpp"
 
 namespace parley::test {
@@ -155,6 +158,8 @@ TEST_F(BadInput, RefusesNastyIdsEverywhere) {
 TEST_F(BadInput, RefusesNastyTenants) {
   for (const std::string tenant : {"a b", "../x", "a/b", "-", "a|b"}) {
     const CallStatus status = client().call(get(thread_), {.tenant = tenant}).status;
+    EXPECT_THAT(status.fields, ElementsAre("parley-tenant"));
+    EXPECT_EQ(status.message.rfind("parley-tenant"), 0U) << "named twice: " << status;
     EXPECT_EQ(status.code, Code::invalid_argument) << tenant << ": " << status;
     EXPECT_EQ(status.domain, "parley");
   }
@@ -315,45 +320,106 @@ std::string field(int number, const std::string& bytes) {
 TEST_F(BadInput, RefusesWhatCannotBeDecoded) {
   const std::string role = std::string("\x18\x01", 2);
   const std::vector<std::string> requests = {
-      std::string("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 11),
-      "rubbish",
-      field(1, thread_).substr(0, 3),
-      field(1, "\xFF\xFE"),
-      field(1, thread_) + field(2, role + field(4, "\xC3\x28 overlong \xC0\x80")),
-      field(1, thread_) + field(2, role + field(4, "surrogate \xED\xA0\x80")),
-      field(1, thread_) + field(2, role + field(4, "cut \xF0\x9F\x98")),
-      field(1, thread_) + field(2, std::string(200, '\x0B'))};
+      std::string("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 11), "rubbish",
+      field(1, thread_).substr(0, 3), field(1, thread_) + field(2, std::string(200, '\x0B'))};
   for (const std::string& request : requests) {
     SCOPED_TRACE(testing::PrintToString(request.substr(0, 60)));
     const CallStatus status = client().call_raw(k_service + "AppendMessages", request);
     EXPECT_EQ(status.code, Code::invalid_argument) << status;
     EXPECT_EQ(status.reason, "INVALID_REQUEST") << status;
+    EXPECT_EQ(status.domain, "parley");
+  }
+}
+
+TEST_F(BadInput, NamesTheFieldThatIsNotUtf8) {
+  const std::string role = std::string("\x18\x01", 2);
+  const std::string fine = field(2, role + field(4, "fine"));
+  const std::vector<std::pair<std::string, std::string>> requests = {
+      {field(1, "ab\xFF\xFE"), "thread_id"},
+      {field(1, thread_) + field(2, role + field(4, "\xC3\x28 overlong \xC0\x80")),
+       "messages[0].content"},
+      {field(1, thread_) + fine + field(2, role + field(4, "surrogate \xED\xA0\x80")),
+       "messages[1].content"},
+      {field(1, thread_) + field(2, role + field(4, "cut \xF0\x9F\x98")), "messages[0].content"}};
+  for (const auto& [request, name] : requests) {
+    const CallStatus status = client().call_raw(k_service + "AppendMessages", request);
+    EXPECT_EQ(status.code, Code::invalid_argument) << status;
+    EXPECT_EQ(status.reason, "INVALID_FIELD") << status;
+    EXPECT_THAT(status.fields, ElementsAre(name)) << status;
+    EXPECT_THAT(status.message, StartsWith(name + ": byte ")) << status;
+  }
+  pb::CreateConversationRequest titled;
+  titled.set_title("fine until \xFF");
+  EXPECT_THAT(refused(titled).message, StartsWith("title: byte 11 "));
+}
+
+TEST_F(BadInput, RefusesALineOfAnImportByItself) {
+  const std::string thread = new_thread_id("line");
+  const auto answers = imported(client(), {line_of(thread + "-1", "x"), line_of(thread, "\xFF"),
+                                           line_of(thread + "-2", "x")});
+  ASSERT_THAT(results_of(answers), ElementsAre(pb::IMPORT_RESULT_CREATED, pb::IMPORT_RESULT_REFUSED,
+                                               pb::IMPORT_RESULT_CREATED));
+  EXPECT_THAT(answers[1].error(), StartsWith("record.jsonl: byte "));
+  EXPECT_EQ(answers[1].error_reason(), "INVALID_FIELD");
+  EXPECT_EQ(answers[2].thread_id(), thread + "-2");
+}
+
+TEST_F(BadInput, RefusesOnlyTheConversationOfAnImportThatIsNotUtf8) {
+  const std::string thread = new_thread_id("full");
+  const auto answers = imported(
+      client(), {header_of(thread + "-1"), batch_of(1, "x"), header_of(thread), batch_of(1, "x"),
+                 batch_of(2, "\xFF"), batch_of(3, "x"), header_of("\xFF"), batch_of(1, "x"),
+                 header_of(thread + "-2"), batch_of(1, "x")});
+  ASSERT_THAT(results_of(answers),
+              ElementsAre(pb::IMPORT_RESULT_CREATED, pb::IMPORT_RESULT_REFUSED,
+                          pb::IMPORT_RESULT_REFUSED, pb::IMPORT_RESULT_CREATED));
+  EXPECT_EQ(answers[1].thread_id(), thread);
+  EXPECT_THAT(answers[1].error(), StartsWith("record.messages.messages[0].content: "));
+  EXPECT_THAT(answers[2].error(), StartsWith("record.header.thread_id: "));
+  EXPECT_EQ(client().call(get(thread)).status.code, Code::not_found) << "half of it was imported";
+  EXPECT_THAT(texts_of(thread + "-2"), ElementsAre("x"));
+}
+
+TEST(ServerLog, HoldsLinesOfJsonOnlyWhateverComes) {
+  const TempDir dir;
+  const auto server = start_server({.data_dir = dir / "data", .flags = {"--log-level", "debug"}});
+  Client client(server->address());
+  EXPECT_FALSE(client.call_raw(k_service + "AppendMessages", field(1, "\xFF\n\xFE")).ok());
+  ServerProcess second({.data_dir = dir / "other", .flags = {"--listen", server->address()}});
+  ASSERT_TRUE(second.wait(std::chrono::seconds(20)));
+  EXPECT_THAT(second.output(), testing::HasSubstr("cannot listen on " + server->address()));
+  EXPECT_THAT(second.output(), testing::Not(testing::HasSubstr(".cc:")));
+  EXPECT_EQ(server->stop(), Ending{.exit_code = 0});
+  std::istringstream lines(server->output());
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_THAT(line, testing::MatchesRegex(R"(\{"ts":.*\})"));
   }
 }
 
 TEST(BadCommandLine, IsRefusedNamingTheFlag) {
   const TempDir dir;
+  std::filesystem::create_directories(dir / "foreign");
+  std::ofstream(dir / "foreign" / "thesis.tex") << "";
   std::ofstream(dir / "typo.toml") << "nosuchkey=1\n";
-  std::ofstream(dir / "range.toml") << "limit-message-bytes=0\n";
-  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
-      {{"--listen", "127.0.0.1:99999"}, "--listen 127.0.0.1:99999: the port"},
-      {{"--listen", "127.0.0.1"}, "HOST:PORT"},
-      {{"--listen", "127.0.0.1:abc"}, "the port"},
-      {{"--listen", "10.0.0.1:7447"}, "--insecure"},
-      {{"--node", "b d"}, "--node"},
-      {{"--peers", "a=127.0.0.1:1"}, "--cluster static"},
-      {{"--dedup-seconds", "-1"}, "--dedup-seconds"},
-      {{"--hot-window", "5000000"}, "--hot-window"},
-      {{"--limit-request-bytes", "0"}, "--limit-request-bytes"},
-      {{"--config", (dir / "typo.toml").string()}, "nosuchkey"},
-      {{"--config", (dir / "range.toml").string()}, "limit-message-bytes"},
+  struct Start {
+    std::string data;
+    std::vector<std::string> flags;
+    std::string says;
   };
-  for (const auto& [flags, says] : wrong) {
-    ServerProcess server({.data_dir = dir / "data", .flags = flags});
+  // tests/services/config_test.cpp has many more.
+  const std::vector<Start> wrong = {
+      {"data", {"--listen", "127.0.0.1:99999"}, "--listen 127.0.0.1:99999: the port"},
+      {"data", {"--dedup-seconds", "-1"}, "--dedup-seconds"},
+      {"data", {"--config", (dir / "typo.toml").string()}, "nosuchkey"},
+      {"data", {"--backup-dir", "/proc/none"}, "--backup-dir /proc/none"},
+      {"foreign", {}, "thesis.tex"},
+  };
+  for (const Start& start : wrong) {
+    ServerProcess server({.data_dir = dir / start.data, .flags = start.flags});
     const auto ending = server.wait(std::chrono::seconds(20));
-    ASSERT_TRUE(ending) << says << " was taken:\n" << server.output();
-    EXPECT_EQ(*ending, Ending{.exit_code = 2}) << says << ":\n" << server.output();
-    EXPECT_THAT(server.output(), testing::HasSubstr(says));
+    ASSERT_TRUE(ending) << start.says << " was taken:\n" << server.output();
+    EXPECT_EQ(*ending, Ending{.exit_code = 2}) << start.says << ":\n" << server.output();
+    EXPECT_THAT(server.output(), testing::HasSubstr(start.says));
   }
 }
 

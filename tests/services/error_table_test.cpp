@@ -80,6 +80,21 @@ TEST(ErrorTable, TellsTheCurrentVersionOnMismatch) {
   EXPECT_FALSE(detail_of<google::rpc::RetryInfo>(status));
 }
 
+TEST(ErrorTable, NamesWhatARefusalCarries) {
+  const std::map<Reason, std::string> names = {
+      {Reason::sequence_out_of_range, "last_sequence"}, {Reason::too_many_labels, "labels"},
+      {Reason::metadata_too_large, "metadata_bytes"},   {Reason::metadata_invalid, "problem"},
+      {Reason::version_not_retained, "reset_version"},
+  };
+  for (uint8_t i = 0; i <= static_cast<uint8_t>(Reason::not_owner); ++i) {
+    const auto reason = static_cast<Reason>(i);
+    ErrorMetadata carried = {{"thread_id", "t-1"}, {"current_version", "9"}};
+    if (const auto name = names.find(reason); name != names.end()) carried[name->second] = "7";
+    EXPECT_EQ(error_of(Refusal{reason, {9}, "7"}, k_key).metadata, carried)
+        << error_table()[i].reason;
+  }
+}
+
 TEST(ErrorTable, SaysWhenToRetryAndWhichLimit) {
   const auto status = to_rpc_status(error_of(Refusal{Reason::too_many_waiting, {}, {}}, k_key));
   const auto retry = detail_of<google::rpc::RetryInfo>(status);

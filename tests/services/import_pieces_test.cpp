@@ -125,14 +125,36 @@ TEST(ImportPieces, RefusesRecordsOutOfOrder) {
   batch.add_messages()->set_role(v1::ROLE_USER);
   EXPECT_EQ(reader.add(batch)->reason, "IMPORT_OUT_OF_ORDER");
   v1::Conversation header;
-  EXPECT_TRUE(names_field(*reader.begin(header), "header.thread_id"));
-  EXPECT_EQ(reader.add(batch)->reason, "IMPORT_OUT_OF_ORDER");
   header.set_thread_id("t");
   ASSERT_FALSE(reader.begin(header));
   EXPECT_FALSE(reader.add(batch));
   batch.mutable_messages(0)->set_sequence(3);
   EXPECT_EQ(reader.add(batch)->reason, "IMPORT_OUT_OF_ORDER");
+  ASSERT_FALSE(reader.begin(header));
   EXPECT_EQ(reader.add(v1::MessageBatch())->reason, "INVALID_FIELD");
+}
+
+TEST(ImportPieces, RefusesAConversationOnceAndAsAWhole) {
+  FullFormReader reader(k_limits);
+  v1::MessageBatch batch;
+  batch.add_messages()->set_role(v1::ROLE_USER);
+  v1::Conversation header;
+  EXPECT_TRUE(names_field(*reader.begin(header), "header.thread_id"));
+  EXPECT_FALSE(reader.add(batch)) << "of a header that was refused";
+  header.set_thread_id("t");
+  ASSERT_FALSE(reader.begin(header));
+  EXPECT_FALSE(reader.passing_over());
+  EXPECT_TRUE(reader.add(v1::MessageBatch()));
+  EXPECT_FALSE(reader.open()) << "half of it would be imported";
+  EXPECT_TRUE(reader.passing_over());
+  EXPECT_FALSE(reader.add(v1::MessageBatch()));
+  ASSERT_FALSE(reader.begin(header));
+  reader.give_up();
+  EXPECT_FALSE(reader.open());
+  EXPECT_FALSE(reader.add(batch));
+  ASSERT_FALSE(reader.begin(header));
+  EXPECT_FALSE(reader.add(batch));
+  EXPECT_EQ(reader.take().messages.size(), 1U);
 }
 
 }  // namespace
