@@ -5,13 +5,15 @@
 #include "grpc/health/v1/health.pb.h"
 
 #include "services/cli/failures.hpp"
-#include "services/cli/interrupt.hpp"
 #include "services/cli/options.hpp"
 #include "services/cli/terminal_text.hpp"
 #include "services/cli/verbs.hpp"
 
 namespace parley::cli {
 namespace {
+
+/// Between two questions to a server that does not serve yet.
+constexpr Micros k_health_look = std::chrono::milliseconds(200);
 
 std::string count(int64_t value) { return format_count(static_cast<uint64_t>(value)); }
 std::string bytes(int64_t value) { return format_bytes(static_cast<uint64_t>(value)); }
@@ -80,9 +82,13 @@ void add_health(const Command& above) {
             service.get());
   verb.runs([service, patience](Run& run) {
     const auto end = std::chrono::steady_clock::now() + *patience;
+    Backoff backoff(k_health_look, k_health_look);
     Status status = check_health(run.session, *service);
-    while (status.code() == absl::StatusCode::kUnavailable &&
-           std::chrono::steady_clock::now() < end && wait_for(std::chrono::milliseconds(100))) {
+    while (server_gone(status)) {
+      const auto left = end - std::chrono::steady_clock::now();
+      if (left.count() <= 0) break;
+      const auto limit = std::chrono::duration_cast<Micros>(left);
+      if (!run.session.await_server(status, backoff, limit)) break;
       status = check_health(run.session, *service);
     }
     if (status.ok()) run.console.note("serving");

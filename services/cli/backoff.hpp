@@ -21,6 +21,8 @@ class Backoff {
     return std::max(least, Micros(part(random)));
   }
 
+  /// The longest that the next wait can be, but for what a server asks.
+  [[nodiscard]] Micros bound() const { return bound_; }
   /// It went well: begin again with short waits.
   void reset() { bound_ = first_; }
 

@@ -9,6 +9,7 @@
 
 #include "services/cli/failures.hpp"
 #include "services/cli/interrupt.hpp"
+#include "services/cli/nearest.hpp"
 #include "services/cli/terminal_text.hpp"
 #include "services/cli/verbs.hpp"
 
@@ -99,6 +100,25 @@ std::string words_of(const CLI::App& app) {
   return chosen.front()->get_name() + (below.empty() ? "" : " " + below);
 }
 
+/// What is wrong with a word that stands where a verb is asked for; empty where none does.
+std::string unknown_verb(const CLI::App& app) {
+  const CLI::App* place = &app;
+  while (!place->get_subcommands().empty()) place = place->get_subcommands().front();
+  const auto left_over = app.remaining(true);
+  const auto word = std::find_if(left_over.begin(), left_over.end(), [](const auto& text) {
+    return !text.empty() && text.front() != '-';
+  });
+  if (place->get_require_subcommand_min() == 0 || word == left_over.end()) return "";
+  std::vector<std::string> verbs;
+  for (const auto* verb : place->get_subcommands([](const CLI::App*) { return true; })) {
+    verbs.push_back(verb->get_name());
+  }
+  const std::string above = place == &app ? "" : words_of(app) + " ";
+  const std::string near = nearest_word(*word, verbs);
+  return "there is no verb '" + above + *word + "'" +
+         (near.empty() ? "" : "; did you mean '" + above + near + "'?");
+}
+
 /// Help and the version are asked for in the same way as a mistake is told: by an exception.
 int explain(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
   if (error.get_exit_code() == 0) {
@@ -109,10 +129,7 @@ int explain(const CLI::App& app, const CLI::ParseError& error, const Console& co
   const std::string words = words_of(app);
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
-  const auto unknown = app.remaining();
-  if (words.empty() && !unknown.empty()) {
-    message = "there is no verb '" + unknown.front() + "'";
-  }
+  if (const std::string unknown = unknown_verb(app); !unknown.empty()) message = unknown;
   console.err << "parley: " << (words.empty() ? "" : words + ": ") << printable(message, false)
               << "\n  what to do: see 'parley " << (words.empty() ? "" : words + " ")
               << "--help'\n";

@@ -17,9 +17,15 @@ namespace {
 class LineSink {
  public:
   LineSink(const Console& console, const std::string& path) : console_(console) {
-    if (!path.empty() && path != "-") file_.emplace(path);
+    if (path != "-") path_ = path;
   }
-  Status open() { return file_ ? file_->open() : absl::OkStatus(); }
+  /// Opened again, a file begins again.
+  Status open() {
+    if (path_.empty()) return absl::OkStatus();
+    return file_.emplace(path_).open();
+  }
+  /// What went to stdout cannot be taken back.
+  [[nodiscard]] bool can_begin_again() const { return !path_.empty(); }
   Status write(const std::string& text) {
     if (file_) return file_->write(text);
     console_.out << text;
@@ -29,33 +35,52 @@ class LineSink {
 
  private:
   const Console& console_;
+  std::string path_;
   std::optional<OutputFile> file_;
 };
 
-Status export_all(Run& run, const v1::ExportConversationsRequest& request, LineSink& sink) {
-  if (Status opened = sink.open(); !opened.ok()) return opened;
-  Progress progress(run.console, "export", true);
-  auto stream = run.session.open<v1::ExportConversationsResponse>(request);
-  v1::ExportConversationsResponse answer;
+/// How much came.
+struct Exported {
   uint64_t bytes = 0;
   uint64_t conversations = 0;
+};
+
+/// One stream to its end.
+Status export_stream(Run& run, const v1::ExportConversationsRequest& request, LineSink& sink,
+                     Progress& progress, Exported* exported) {
+  auto stream = run.session.open<v1::ExportConversationsResponse>(request);
+  v1::ExportConversationsResponse answer;
   while (stream.read(&answer) == RawStream::Next::message) {
     const auto& record = answer.record();
-    if (!record.has_messages()) ++conversations;
+    if (!record.has_messages()) ++exported->conversations;
     auto line = request.form() == v1::TRANSFER_FORM_JSONL ? record.jsonl() : to_json(record);
     if (!line.ok()) return line.status();
     line->push_back('\n');
     if (Status written = sink.write(*line); !written.ok()) return written;
-    bytes += line->size();
-    progress.update(bytes, 0, format_count(conversations) + " conversations");
+    exported->bytes += line->size();
+    progress.update(exported->bytes, 0, format_count(exported->conversations) + " conversations");
   }
-  const Status ended = stream.finish();
+  return stream.finish();
+}
+
+Status export_all(Run& run, const v1::ExportConversationsRequest& request, LineSink& sink) {
+  Progress progress(run.console, "export", true);
+  Session::Retries retries(run.session);
+  Exported exported;
+  Status ended;
+  do {
+    exported = Exported();
+    if (Status opened = sink.open(); !opened.ok()) return opened;
+    ended = export_stream(run, request, sink, progress, &exported);
+    // Why: a second stream gives everything once more, in any order.
+  } while ((exported.bytes == 0 || sink.can_begin_again()) && retries.again(ended));
   // What is damaged is named by the error; everything else came.
   if (!ended.ok() && failure_details(ended).reason != "EXPORT_INCOMPLETE") return ended;
   if (Status committed = sink.commit(); !committed.ok()) return committed;
   progress.clear();
-  run.console.note(absl::StrCat(format_count(conversations), " conversations, ",
-                                format_bytes(bytes), " in ", format_duration(progress.elapsed())));
+  run.console.note(absl::StrCat(format_count(exported.conversations), " conversations, ",
+                                format_bytes(exported.bytes), " in ",
+                                format_duration(progress.elapsed())));
   return ended;
 }
 

@@ -42,7 +42,7 @@ std::string unreachable(const std::string& message, const std::string& address) 
 }
 
 /// What to do, in terms of this program, beyond what the server's message says.
-std::string remedy(const Status& status, const FailureDetails& details) {
+std::string remedy(const Status& status, const FailureDetails& details, const std::string& what) {
   if (never_reached(status)) {
     return "start a server with './dev run' or 'parleyd', or name another one with --address or "
            "PARLEY_ADDRESS";
@@ -69,6 +69,9 @@ std::string remedy(const Status& status, const FailureDetails& details) {
     case absl::StatusCode::kUnimplemented:
       return "the server does not know this call; is it older than this program?";
     case absl::StatusCode::kDataLoss:
+      if (what == "restore") {
+        return "choose another backup with --id; 'parley backup list' names those that there are";
+      }
       return "see what is damaged with 'parley verify'; 'parley restore' brings back a backup";
     default:
       return "";
@@ -143,7 +146,9 @@ bool server_gone(const Status& status) {
 }
 
 std::string describe_outage(const Status& status) {
-  return never_reached(status) ? "the server does not answer" : std::string(status.message());
+  if (never_reached(status)) return "the server does not answer";
+  const bool cut_off = status.code() == absl::StatusCode::kCancelled;
+  return cut_off ? "the server closed the connection" : std::string(status.message());
 }
 
 int exit_code(const Status& status) {
@@ -174,7 +179,7 @@ std::string describe_failure(const Status& status, const std::string& what,
   if (details.retry_after) line("retry after", format_duration(*details.retry_after));
   const std::string next = exit_code(status) == k_exit_usage
                                ? "see 'parley --help' and 'parley <verb> --help'"
-                               : remedy(status, details);
+                               : remedy(status, details, what);
   if (!next.empty()) line("what to do", next);
   return text;
 }

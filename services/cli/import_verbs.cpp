@@ -169,8 +169,6 @@ Status Import::run_stream() {
 Status Import::recover(const Status& status, Backoff& backoff, int* fruitless) {
   if (!server_gone(status) || ++*fruitless > k_fruitless_attempts_max) return status;
   const InputPlace place = unanswered_.empty() ? source_.place() : unanswered_.front().place;
-  const Micros asked = failure_details(status).retry_after.value_or(Micros(0));
-  const Micros wait = backoff.next(run_.session.random(), asked);
   if (!unanswered_.empty() && !source_.rewind(place)) {
     run_.console.note("the input cannot be read again; run the same import once more");
     return status;
@@ -182,11 +180,11 @@ Status Import::recover(const Status& status, Backoff& backoff, int* fruitless) {
   skip_to_next_ = unanswered_.empty();
   unanswered_.clear();
   unanswered_bytes_ = 0;
-  return run_.session.await_server(wait, asked) ? absl::OkStatus() : status;
+  return run_.session.await_server(status, backoff) ? absl::OkStatus() : status;
 }
 
 Status Import::run() {
-  Backoff backoff(std::chrono::seconds(1), std::chrono::seconds(5));
+  Backoff backoff(std::chrono::milliseconds(500), std::chrono::seconds(10));
   int fruitless = 0;
   while (true) {
     const uint64_t before = tally_.all();

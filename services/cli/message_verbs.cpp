@@ -96,7 +96,8 @@ void append_options(const Command& verb, const std::shared_ptr<Append>& append) 
   auto* message = &append->message;
   thread_option(verb, std::shared_ptr<v1::AppendMessagesRequest>(append, &append->request));
   verb.text(
-      "text", "What is said, words joined by blanks; - or nothing reads stdin",
+      "text",
+      "What is said, words joined by blanks; '' for an empty message; - or nothing reads stdin",
       [append](const std::string& word) {
         append->words.push_back(word);
         return absl::OkStatus();

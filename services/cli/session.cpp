@@ -1,8 +1,8 @@
 #include "services/cli/session.hpp"
 
+#include <algorithm>
 #include <chrono>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
 #include <grpcpp/completion_queue.h>
@@ -11,7 +11,6 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include "base/check.hpp"
-#include "services/cli/backoff.hpp"
 #include "services/cli/channel.hpp"
 #include "services/cli/failures.hpp"
 #include "services/cli/interrupt.hpp"
@@ -89,16 +88,31 @@ Session::Link& Session::link() {
   return *link_;
 }
 
+Session::Retries::Retries(Session& session)
+    : session_(session),
+      end_(SteadyClock::now() + session.connection_.deadline.value_or(k_unary_deadline)),
+      backoff_(k_first_wait, k_longest_wait) {}
+
+Micros Session::Retries::left() const {
+  return std::chrono::duration_cast<Micros>(end_ - SteadyClock::now());
+}
+
+bool Session::Retries::again(const Status& failure) {
+  if (!server_gone(failure) || ++count_ > k_retries) return false;
+  const FailureDetails details = failure_details(failure);
+  const Micros limit = left();
+  if (details.retry_after.value_or(Micros(0)) >= limit) return false;
+  if (!details.reason.empty()) session_.note_("unavailable, trying again");
+  return session_.await_server(failure, backoff_, limit) && left() > Micros(0);
+}
+
 Status Session::call_raw(const google::protobuf::Message& request,
                          google::protobuf::Message* response, Retry retry) {
   const std::string path = method_path(*request.GetDescriptor());
-  const Micros allowed = connection_.deadline.value_or(k_unary_deadline);
-  const auto end = SteadyClock::now() + allowed;
-  Backoff backoff(k_first_wait, k_longest_wait);
-  for (int retries = 0;; ++retries) {
+  Retries retries(*this);
+  while (true) {
     grpc::ClientContext context;
-    const auto left = std::chrono::duration_cast<Micros>(end - SteadyClock::now());
-    prepare(connection_, left, &context);
+    prepare(connection_, retries.left(), &context);
     grpc::CompletionQueue queue;
     auto call = link().stub.PrepareUnaryCall(&context, path, request, &queue);
     call->StartCall();
@@ -108,30 +122,34 @@ Status Session::call_raw(const google::protobuf::Message& request,
     bool ok = false;
     PARLEY_CHECK(queue.Next(&tag, &ok));
     const Status status = to_status(outcome);
-    if (!server_gone(status) || retry == Retry::never || retries == k_retries) return status;
-    const Micros asked = failure_details(status).retry_after.value_or(Micros(0));
-    const Micros wait = backoff.next(random_, asked);
-    if (SteadyClock::now() + wait >= end) return status;
-    if (!never_reached(status)) {
-      note_(absl::StrCat("unavailable, trying again in ", format_duration(wait)));
-    }
-    if (!await_server(wait, asked)) return status;
+    if (status.ok() || retry == Retry::never || !retries.again(status)) return status;
   }
 }
 
-// Why a new channel: the old one may be waiting out a failure of its own, and makes no progress
-// while nothing calls gRPC.
-bool Session::await_server(Micros wait, Micros least) {
+bool Session::await_server(const Status& failure, Backoff& backoff, Micros limit) {
+  // Why: the old channel may be waiting out a failure of its own, and makes no progress while
+  // nothing calls gRPC.
   link_.reset();
-  const auto end = SteadyClock::now() + wait;
-  if (!wait_for(std::min(wait, std::max(least, k_look_again)))) return false;
-  while (SteadyClock::now() < end && !interrupted()) {
-    const auto look_until =
-        std::chrono::system_clock::now() +
-        std::min(k_look_again, std::chrono::duration_cast<Micros>(end - SteadyClock::now()));
-    if (link().channel->WaitForConnected(look_until)) break;
-  }
+  const FailureDetails details = failure_details(failure);
+  const Micros whole = std::min(backoff.bound(), limit);
+  const Micros part =
+      std::min(backoff.next(random_, details.retry_after.value_or(Micros(0))), limit);
+  if (!details.reason.empty()) return wait_for(part);
+  // Why not a part of the backoff here: a short one would use up an attempt before the server can
+  // be back. The first look is random, so that many clients do not come back together.
+  if (!wait_for(std::min(part, k_look_again))) return false;
+  look_for_server(whole);
   return !interrupted();
+}
+
+void Session::look_for_server(Micros patience) {
+  const auto end = SteadyClock::now() + patience;
+  while (!interrupted()) {
+    const auto left = std::chrono::duration_cast<Micros>(end - SteadyClock::now());
+    if (left <= Micros(0)) return;
+    const auto look_until = std::chrono::system_clock::now() + std::min(left, k_look_again);
+    if (link().channel->WaitForConnected(look_until)) return;
+  }
 }
 
 std::unique_ptr<RawStream> Session::open_raw(const google::protobuf::Descriptor& request,

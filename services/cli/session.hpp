@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "google/protobuf/message.h"
 
 #include "base/result.hpp"
+#include "services/cli/backoff.hpp"
 #include "services/cli/units.hpp"
 
 namespace parley::cli {
@@ -114,10 +116,27 @@ class Session {
         open_raw(*Request::descriptor(), Response::default_instance()));
   }
 
-  /// After a failure for which the server is to blame: waits `wait`, but `least` at least, and goes
-  /// on as soon as the server takes connections. The next call is made over a new one. False where
-  /// an interrupt cut it short.
-  bool await_server(Micros wait, Micros least);
+  /// After a failure for which the server is to blame (server_gone): waits for the next attempt,
+  /// which is made over a new connection, but no longer than `limit`. Where the server itself
+  /// refused, that is a part of the backoff, or what it asked for; where it went away, it is looked
+  /// for until the backoff is over, and found as soon as it takes connections. False where an
+  /// interrupt cut it short.
+  bool await_server(const Status& failure, Backoff& backoff, Micros limit = k_for_ever);
+
+  /// Up to three more attempts of one call, in the time that the call has.
+  class Retries {
+   public:
+    explicit Retries(Session& session);
+    /// After a failure of what may be repeated: waits for the server. False: that was the last one.
+    bool again(const Status& failure);
+    [[nodiscard]] Micros left() const;
+
+   private:
+    Session& session_;
+    std::chrono::steady_clock::time_point end_;
+    Backoff backoff_;
+    int count_ = 0;
+  };
 
   [[nodiscard]] const Connection& connection() const { return connection_; }
   std::mt19937_64& random() { return random_; }
@@ -126,6 +145,7 @@ class Session {
   struct Link;
 
   Link& link();
+  void look_for_server(Micros patience);
   Status call_raw(const google::protobuf::Message& request, google::protobuf::Message* response,
                   Retry retry);
   std::unique_ptr<RawStream> open_raw(const google::protobuf::Descriptor& request,

@@ -12,6 +12,16 @@
 namespace parley::cli {
 namespace {
 
+/// Why: storage speaks of damage in a store that is in use, where a backup is the way out of it.
+Status fit_for_restore(const RestoreRequest& request, const Status& status) {
+  if (status.code() != absl::StatusCode::kDataLoss) return status;
+  const std::string which =
+      request.backup_id == 0 ? "the newest backup" : absl::StrCat("backup ", request.backup_id);
+  const std::string cause(status.message().substr(0, status.message().find(';')));
+  return absl::DataLossError(
+      absl::StrCat(which, " in ", request.backup_dir, " is damaged (", cause, ")"));
+}
+
 void add_restore(const Command& program) {
   auto request = std::make_shared<RestoreRequest>();
   const Command verb = program.verb("restore", "Make a data directory out of a backup, offline");
@@ -29,7 +39,7 @@ void add_restore(const Command& program) {
     progress.clear();
     if (status.ok())
       run.console.note("restored; start it with 'parleyd --data-dir " + request->data_dir + "'");
-    return status;
+    return fit_for_restore(*request, status);
   });
 }
 

@@ -45,7 +45,7 @@ class Tail {
   int64_t last_;
   bool answered_ = false;
   int attempts_ = 0;
-  Backoff backoff_{std::chrono::seconds(1), std::chrono::seconds(10)};
+  Backoff backoff_{std::chrono::milliseconds(500), std::chrono::seconds(10)};
 };
 
 bool Tail::worth_another(const Status& status) const {
@@ -60,13 +60,11 @@ Status Tail::follow() {
     ++attempts_;
     const Status status = follow_once();
     if (status.ok() || interrupted() || !worth_another(status)) return status;
-    const Micros asked = failure_details(status).retry_after.value_or(Micros(0));
-    const Micros wait = backoff_.next(run_.session.random(), asked);
     if (answered_) {
       run_.console.note(absl::StrCat("the stream ended (", describe_outage(status),
                                      "); going on after version ", last_, " when it is back"));
     }
-    if (!run_.session.await_server(wait, asked)) return status;
+    if (!run_.session.await_server(status, backoff_)) return status;
   }
 }
 

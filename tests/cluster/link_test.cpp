@@ -152,6 +152,8 @@ TEST_F(Links, BoundWhatIsUnderWayByNumberAndBytes) {
   ask("x", beside);
   EXPECT_EQ(beside.failure, PeerFailure::overloaded);
   EXPECT_EQ(large.times, 0);
+  a_->close(a_session_);  // tells it, while it lives
+  EXPECT_EQ(large.failure, PeerFailure::lost);
 }
 
 TEST_F(Links, FailWhatIsNotAnsweredInTimeAndDropItsAnswer) {
