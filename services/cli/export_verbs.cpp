@@ -69,6 +69,10 @@ Status export_all(Run& run, const v1::ExportConversationsRequest& request, LineS
   Exported exported;
   Status ended;
   do {
+    if (exported.bytes > 0) {
+      progress.clear();
+      run.console.note("the server went away; the file begins again");
+    }
     exported = Exported();
     if (Status opened = sink.open(); !opened.ok()) return opened;
     ended = export_stream(run, request, sink, progress, &exported);
@@ -110,6 +114,7 @@ void add_export_verbs(const Command& program) {
         return absl::OkStatus();
       });
   verb.text("-o,--output", "The file to write; it appears when it is whole [stdout]", path.get());
+  verb.more("When the server goes away, a file begins again by itself; what is on stdout cannot.");
   verb.runs([request, path](Run& run) {
     const InterruptScope scope;
     LineSink sink(run.console, *path);

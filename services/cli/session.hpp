@@ -139,7 +139,6 @@ class Session {
   };
 
   [[nodiscard]] const Connection& connection() const { return connection_; }
-  std::mt19937_64& random() { return random_; }
 
  private:
   struct Link;

@@ -17,7 +17,7 @@ Status fit_for_restore(const RestoreRequest& request, const Status& status) {
   if (status.code() != absl::StatusCode::kDataLoss) return status;
   const std::string which =
       request.backup_id == 0 ? "the newest backup" : absl::StrCat("backup ", request.backup_id);
-  const std::string cause(status.message().substr(0, status.message().find(';')));
+  const std::string cause(status.message().substr(0, status.message().rfind(';')));
   return absl::DataLossError(
       absl::StrCat(which, " in ", request.backup_dir, " is damaged (", cause, ")"));
 }

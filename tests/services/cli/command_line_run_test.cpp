@@ -68,12 +68,21 @@ TEST_F(RunTest, ErasesWithoutATerminalOnlyWhenItIsSaidBeforehand) {
     EXPECT_EQ(done.code, 2) << verb;
     EXPECT_THAT(done.err, HasSubstr("--yes")) << verb;
   }
+  EXPECT_TRUE(server_.deletes.empty());
+  EXPECT_EQ(run({"delete", "t", "--yes"}).out, "deleted at version 9\n");
+}
+
+TEST_F(RunTest, SaysWhereThereWasNothingToDelete) {
+  EXPECT_EQ(run({"delete", "t", "-y", "--allow-missing"}).out, "there was nothing to delete\n");
 }
 
 TEST_F(RunTest, NamesAVerbThatThereIsNot) {
   const auto done = run({"frobnicate", "t"});
   EXPECT_EQ(done.code, 2);
   EXPECT_THAT(done.err, HasSubstr("'frobnicate'"));
+  EXPECT_THAT(run({"apend", "t", "hi"}).err, HasSubstr("did you mean 'append'?"));
+  EXPECT_THAT(run({"backup", "crate"}).err,
+              HasSubstr("there is no verb 'backup crate'; did you mean 'backup create'?"));
 }
 
 TEST_F(RunTest, AppendsJsonLinesInBatchesWithAnIdEach) {

@@ -70,6 +70,25 @@ TEST(Failures, NameTheAddressThatDoesNotAnswer) {
   EXPECT_FALSE(never_reached(mismatch()));
 }
 
+TEST(Failures, SendToAnotherBackupWhereOneIsDamaged) {
+  const Status damaged = absl::DataLossError("backup 3 in b is damaged (bad checksum)");
+  const std::string text = describe_failure(damaged, "restore", "");
+  EXPECT_THAT(text, HasSubstr("choose another backup"));
+  EXPECT_THAT(text, HasSubstr("'parley backup list'"));
+  EXPECT_THAT(text, Not(HasSubstr("'parley restore'")));
+  EXPECT_THAT(describe_failure(damaged, "get", ""), HasSubstr("'parley restore'"));
+}
+
+TEST(Failures, TellTheServersGoingFromARefusal) {
+  const auto code = [](absl::StatusCode of) { return static_cast<int>(of); };
+  EXPECT_TRUE(server_gone(call_failure(code(absl::StatusCode::kUnavailable), "", "")));
+  EXPECT_TRUE(server_gone(call_failure(code(absl::StatusCode::kCancelled), "", "")));
+  EXPECT_FALSE(server_gone(failure_like_call(absl::StatusCode::kCancelled, "stopped")));
+  EXPECT_FALSE(server_gone(mismatch()));
+  EXPECT_FALSE(server_gone(absl::UnavailableError("the disk is full")));
+  EXPECT_FALSE(server_gone(absl::OkStatus()));
+}
+
 TEST(Failures, CannotSteerTheTerminal) {
   const std::string text = describe_failure(call_failure(3, "\033[2J\nx", ""), "get", "");
   EXPECT_THAT(text, Not(HasSubstr("\033")));

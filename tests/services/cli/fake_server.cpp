@@ -2,6 +2,7 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
 
 namespace parley::cli {
@@ -22,15 +23,25 @@ grpc::Status refusal(grpc::StatusCode code, const std::string& message, const st
 }
 
 FakeServer::FakeServer() {
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-  builder.RegisterService(this);
-  server_ = builder.BuildAndStart();
+  grpc::EnableDefaultHealthCheckService(true);
+  start();
 }
 
-FakeServer::~FakeServer() {
+FakeServer::~FakeServer() { stop(); }
+
+void FakeServer::start() {
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address(), grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(this);
+  server_ = builder.BuildAndStart();
+  server_->GetHealthCheckService()->SetServingStatus("parley.v1.ConversationService", true);
+}
+
+void FakeServer::stop() {
+  if (!server_) return;
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
+  server_.reset();
 }
 
 grpc::Status FakeServer::note(grpc::ServerContext* context) {
@@ -74,6 +85,15 @@ grpc::Status FakeServer::UpdateConversation(grpc::ServerContext* context,
   const std::lock_guard lock(mutex_);
   updates.push_back(*request);
   *response->mutable_conversation() = request->conversation();
+  return note(context);
+}
+
+grpc::Status FakeServer::DeleteConversation(grpc::ServerContext* context,
+                                            const v1::DeleteConversationRequest* request,
+                                            v1::DeleteConversationResponse* response) {
+  const std::lock_guard lock(mutex_);
+  deletes.push_back(*request);
+  response->set_version(request->allow_missing() ? 0 : 9);
   return note(context);
 }
 
@@ -123,6 +143,7 @@ grpc::Status FakeServer::ExportConversations(
     }
     out->Write(answer);
   }
+  if (++exports == 1 && export_is_cut_off) return {grpc::StatusCode::UNAVAILABLE, ""};
   return note(context);
 }
 
@@ -144,7 +165,15 @@ grpc::Status FakeServer::ImportConversations(
     answer.set_error(line == "bad" ? "it is not JSON" : "");
     answer.set_error_reason(line == "bad" ? "MALFORMED_LINE" : "");
     stream->Write(answer);
-    if (import_breaks_after != 0 && ++answered == import_breaks_after) {
+    ++answered;
+    if (answered == import_hangs_after) {
+      import_hangs_after = 0;
+      import_hangs.set_value();
+      while (stream->Read(&request)) {
+      }
+      return grpc::Status::CANCELLED;
+    }
+    if (answered == import_breaks_after) {
       import_breaks_after = 0;
       return refusal(grpc::StatusCode::UNAVAILABLE, "the server stops", "SERVER_DRAINING");
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,12 +15,17 @@ namespace parley::cli {
 
 /// A server in the test's process, on a port the system chooses, that answers a few calls and notes
 /// what it was asked. What it can do wrong, when told to: refuse calls with any status, break a
-/// watch or an import off after some messages, refuse an imported conversation. Owned by the test.
-/// Its calls run on gRPC's threads; everything is behind one mutex.
+/// watch, an import or an export off after some messages, refuse an imported conversation, and go
+/// away. Owned by the test. Its calls run on gRPC's threads; everything is behind one mutex.
 class FakeServer final : public v1::ConversationService::Service {
  public:
   FakeServer();
   ~FakeServer() override;
+
+  /// Goes away: calls under way are cut off, connections are refused.
+  void stop();
+  /// Comes back at the same address.
+  void start();
 
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
@@ -29,11 +35,18 @@ class FakeServer final : public v1::ConversationService::Service {
   size_t watch_breaks_after = 0;
   /// The first import stream ends with UNAVAILABLE after so many answers. 0: never.
   size_t import_breaks_after = 0;
+  /// The first import stream stands still after so many answers, until it is cut off. 0: never.
+  size_t import_hangs_after = 0;
+  std::promise<void> import_hangs;
+  /// The first export ends with a lost connection, all of it sent.
+  bool export_is_cut_off = false;
 
   /// What was asked.
   std::vector<v1::AppendMessagesRequest> appends;
   std::vector<v1::UpdateConversationRequest> updates;
   std::vector<v1::ListMessagesRequest> message_lists;
+  std::vector<v1::DeleteConversationRequest> deletes;
+  int exports = 0;
   std::vector<int64_t> watched_after;
   std::vector<std::string> imported;
   std::string tenant;
@@ -51,6 +64,9 @@ class FakeServer final : public v1::ConversationService::Service {
   grpc::Status UpdateConversation(grpc::ServerContext* context,
                                   const v1::UpdateConversationRequest* request,
                                   v1::UpdateConversationResponse* response) override;
+  grpc::Status DeleteConversation(grpc::ServerContext* context,
+                                  const v1::DeleteConversationRequest* request,
+                                  v1::DeleteConversationResponse* response) override;
   grpc::Status ListMessages(grpc::ServerContext* context, const v1::ListMessagesRequest* request,
                             v1::ListMessagesResponse* response) override;
   grpc::Status WatchConversation(grpc::ServerContext* context,

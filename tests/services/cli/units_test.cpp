@@ -53,6 +53,7 @@ TEST(Backoff, StaysWithinADoublingBoundAndHonoursWhatTheServerAsks) {
   std::mt19937_64 random(7);
   Backoff backoff(Micros(100), Micros(350));
   for (const int64_t bound : {100, 200, 350, 350}) {
+    EXPECT_EQ(backoff.bound().count(), bound);
     const Micros wait = backoff.next(random);
     EXPECT_GE(wait.count(), 0);
     EXPECT_LE(wait.count(), bound);
