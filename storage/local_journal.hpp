@@ -147,8 +147,8 @@ class LocalJournal final : public Journal {
  private:
   explicit LocalJournal(LocalOptions options);
   Status start();
-  Status replay(log::Mark* last);
-  Status open_lane(log::Mark last);
+  Status replay(log::Mark* last, log::Mark* stored);
+  Status open_lane(log::Mark last, log::Mark stored);
   Status restore_marks();
 
   Status await(const ConversationKey& key, uint64_t hash);

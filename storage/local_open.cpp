@@ -157,8 +157,9 @@ Status LocalJournal::start() {
                                    [this](std::shared_ptr<Pending> p) { submit(std::move(p)); });
   if (Status status = restore_marks(); !status.ok()) return status;
   log::Mark last;
-  if (Status status = replay(&last); !status.ok()) return status;
-  return open_lane(last);
+  log::Mark stored;
+  if (Status status = replay(&last, &stored); !status.ok()) return status;
+  return open_lane(last, stored);
 }
 
 /// What the store remembers beside conversations: damaged ones and epochs.
@@ -178,7 +179,8 @@ Status LocalJournal::restore_marks() {
   return scan.status();
 }
 
-Status LocalJournal::replay(log::Mark* last) {
+/// `stored`: through which frame the store has it in its files.
+Status LocalJournal::replay(log::Mark* last, log::Mark* stored) {
   const auto applied = store_->applied();
   if (!applied.ok()) return applied.status();
   *last = *applied;
@@ -211,14 +213,16 @@ Status LocalJournal::replay(log::Mark* last) {
   }
   // On a full disk it stays in memory, and is replayed again if the process ends before there is
   // room.
+  *stored = *applied;
   if (floor_->free_bytes() >= store_->memtable_bytes() + k_room_to_flush) {
     if (Status status = store_->flush(); !status.ok()) return status;
+    *stored = *last;
   }
   store_->bound_unflushed(options_.memory_bytes / 2);
   return absl::OkStatus();
 }
 
-Status LocalJournal::open_lane(log::Mark last) {
+Status LocalJournal::open_lane(log::Mark last, log::Mark stored) {
   applier_ = std::make_unique<Applier>(
       *store_, *heads_, *damage_, last, ApplierOptions{},
       Applier::Surroundings{[this] { return upkeep_->may_apply(); },
@@ -247,7 +251,7 @@ Status LocalJournal::open_lane(log::Mark last) {
     if (Status status = write_identity(options_.data_dir, *identity_); !status.ok()) return status;
   }
   upkeep_->start();  // what it asks of the applier comes back to it
-  lane_->release(last.frame);
+  lane_->release(stored.frame);
   return absl::OkStatus();
 }
 

@@ -1,5 +1,7 @@
 #include "storage/local_journal.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "tests/storage/local_fixture.hpp"
@@ -161,6 +163,28 @@ TEST_F(LocalJournalTest, ListsPagesAcrossShardsInOrder) {
     query.after = {rows.back().last_activity, rows.back().thread};
   }
   EXPECT_EQ(all, expected);
+}
+
+TEST_F(LocalJournalTest, KeepsTheLogWhereAStartHadNoRoomToFlush) {
+  constexpr int k_messages = 40;
+  auto free_bytes = std::make_shared<std::atomic<uint64_t>>(1U << 30);
+  options_.free_bytes = [free_bytes] { return free_bytes->load(); };
+  open();
+  Driver talk = opened("t");
+  for (int i = 0; i < k_messages; ++i) {
+    ASSERT_EQ(talk.append({std::string(100'000, 'x')}), WriteOutcome::committed);
+  }
+  crash();
+  // Several segments are replayed, and what they held stays in memory.
+  *free_bytes = 6U << 20;
+  open();
+  EXPECT_EQ(opened("t").state().last_sequence, Sequence{k_messages});
+  // Why: a segment that was let go of in error is renamed by another thread.
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  crash();
+  *free_bytes = 1U << 30;
+  open();
+  EXPECT_EQ(opened("t").state().last_sequence, Sequence{k_messages});
 }
 
 TEST_F(LocalJournalTest, ForgetsWhatIsLeftOfTheDeletedOnceRetriesAreOver) {
