@@ -123,7 +123,8 @@ class RunningServer final : public Server {
   caf::actor_system system_;
   SystemClock clock_;
   RandomIds ids_;
-  std::optional<NodeShards> shards_;  ///< of a cluster
+  std::optional<NodeShards> shards_;    ///< of a cluster
+  std::vector<PeerAddress> addresses_;  ///< of its nodes, until the links have them
   std::unique_ptr<LocalJournal> store_;
   std::vector<std::unique_ptr<CallQueue>> queues_;
   std::unique_ptr<OwnedShards> owned_;
@@ -169,7 +170,7 @@ Status RunningServer::open() {
 /// What this node is of its cluster, by what it recorded; or that it is alone.
 Status RunningServer::join() {
   if (config_.cluster.empty()) return check_alone(config_.data_dir);
-  const auto peers = parse_peers(config_);
+  auto peers = parse_peers(config_);
   if (!peers.ok()) return peers.status();
   std::vector<NodeName> names;
   for (const PeerAddress& peer : *peers) {
@@ -185,6 +186,7 @@ Status RunningServer::join() {
   auto shards = open_shards(config_.data_dir, {config_.node}, names, config_.shard_count);
   if (!shards.ok()) return shards.status();
   shards_ = *std::move(shards);
+  addresses_ = *std::move(peers);
   owned_ = std::make_unique<OwnedShards>(config_.shard_count);
   for (size_t i = 0; i < shards_->holdings.size(); ++i) {
     owned_->set({static_cast<uint16_t>(i)}, shards_->holdings[i].kind == Holding::Kind::owned);
@@ -196,7 +198,7 @@ Status RunningServer::join() {
 void RunningServer::prepare_links() {
   CafTransportOptions options;
   options.self = shards_->self;
-  options.nodes = *parse_peers(config_);
+  options.nodes = std::move(addresses_);
   options.layout_digest = layout_digest(shards_->nodes, config_.shard_count);
   options.release = k_release;
   transport_ = std::make_unique<CafTransport>(
