@@ -62,13 +62,12 @@ class Forking : public std::enable_shared_from_this<Forking> {
   void start() {
     parent_ = node_.address(rpc_->tenant, rpc_->request.thread_id());
     const std::string wanted = fork_thread(rpc_->request, node_.environment.ids.fresh());
-    if (node_.router != nullptr &&
-        node_.router->elsewhere(node_.address(rpc_->tenant, wanted).shard) != nullptr) {
+    child_ = node_.address(rpc_->tenant, wanted);
+    if (node_.elsewhere(child_) != nullptr) {
       return rpc_->finish_error(make_error(ErrorId::other_node));
     }
     auto asked = translate(rpc_->request, wanted, node_.environment.limits);
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
-    child_ = node_.address(rpc_->tenant, wanted);
     auto& note = std::get<Asked>(asked);
     ask(parent_, Mutate{std::move(note.command), note.meta}, &Forking::on_noted);
   }

@@ -29,7 +29,8 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
     std::vector<int> here;
     std::map<NodeName, std::vector<int>> elsewhere;
     for (int i = 0; i < rpc_->request.thread_ids_size(); ++i) {
-      const NodeName* node = elsewhere_of(rpc_->request.thread_ids(i));
+      const NodeName* node =
+          node_.elsewhere(node_.address(rpc_->tenant, rpc_->request.thread_ids(i)));
       if (node == nullptr) {
         here.push_back(i);
       } else if (!rpc_->from_peer()) {
@@ -47,11 +48,6 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
     std::string bytes;  ///< of a v1.Conversation field, empty unless found
     bool missing = false;
   };
-
-  [[nodiscard]] const NodeName* elsewhere_of(const std::string& thread) const {
-    if (node_.router == nullptr) return nullptr;
-    return node_.router->elsewhere(node_.address(rpc_->tenant, thread).shard);
-  }
 
   /// What a node does not answer stays unreachable.
   void ask_others(const std::map<NodeName, std::vector<int>>& elsewhere) {

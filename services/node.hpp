@@ -46,6 +46,11 @@ class Node {
     return Address::of({tenant, thread}, environment.shard_count);
   }
 
+  /// The node that owns the conversation's shard, where that is another one; else null.
+  [[nodiscard]] const NodeName* elsewhere(const Address& whose) const {
+    return router == nullptr ? nullptr : router->elsewhere(whose.shard);
+  }
+
   /// What a caller is told of a failure; a write that was refused for want of disk space says so.
   [[nodiscard]] ApiError explain(Failure failure, const ConversationKey& key) const;
 

@@ -108,7 +108,7 @@ template <class Request>
 bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) {
   if (node.router == nullptr) return false;
   const Address address = node.address(call->tenant, call->request.thread_id());
-  const NodeName* owner = node.router->elsewhere(address.shard);
+  const NodeName* owner = node.elsewhere(address);
   if (owner == nullptr) return false;
   if (call->from_peer()) {
     call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));

@@ -104,7 +104,7 @@ void WatchStream::on_accepted(bool ok) {
 
 /// What messages are called depends on their history, so the conversation is read once first.
 void WatchStream::open() {
-  if (node_.router != nullptr && node_.router->elsewhere(address_->shard) != nullptr) {
+  if (node_.elsewhere(*address_) != nullptr) {
     absl::MutexLock lock(&mutex_);
     return finish(make_error(ErrorId::other_node));
   }
