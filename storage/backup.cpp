@@ -68,8 +68,8 @@ Result<BackupInfo> make_backup(const RocksStore& store, const Identity& identity
   if (!status.ok()) return from_rocks(status, absl::StrCat("opening the backups in ", backup_dir));
   const std::unique_ptr<rocksdb::BackupEngine> engine(opened);
   rocksdb::CreateBackupOptions create;
-  create.flush_before_backup =
-      true;  // its own list of files: without a log of RocksDB's, all of them
+  // The store was flushed before; what RocksDB would flush here need not be of one moment.
+  create.flush_before_backup = false;
   rocksdb::BackupID id = 0;
   status = engine->CreateNewBackupWithMetadata(create, &store.db(), format_identity(identity), &id);
   if (!status.ok()) return from_rocks(status, "taking a backup");

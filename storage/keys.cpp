@@ -282,6 +282,8 @@ std::string scrub(char family, uint64_t number, std::string_view begin) {
   return out;
 }
 
+std::string nobodys_behind(std::string_view begin) { return std::string(begin) + '\xff'; }
+
 std::optional<ScrubKey> parse_scrub(std::string_view bytes) {
   if (bytes.size() < 2 + sizeof(uint64_t) || bytes.front() != 'S') return std::nullopt;
   ScrubKey parsed{bytes[1], {}};

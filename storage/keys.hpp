@@ -108,4 +108,10 @@ struct ScrubKey {
 };
 std::optional<ScrubKey> parse_scrub(std::string_view bytes);
 
+/// Keys that no row has, in any family: to change something and nothing.
+inline constexpr const char* k_nobodys = "";
+/// Behind `begin` and before whatever begins with the bytes of it counted up: no part, no kind is
+/// 0xff, and nothing follows a sequence.
+std::string nobodys_behind(std::string_view begin);
+
 }  // namespace parley::keys

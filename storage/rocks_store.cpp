@@ -2,23 +2,20 @@
 
 #include <algorithm>
 #include <cstdarg>
-#include <filesystem>
-#include <map>
-#include <mutex>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
-#include "base/background.hpp"
 #include "storage/bytes.hpp"
 #include "storage/keys.hpp"
 #include "storage/rocks_env.hpp"
+#include "storage/rocks_listeners.hpp"
 
 namespace parley {
 namespace {
@@ -116,6 +113,8 @@ rocksdb::DBOptions database_options(const std::shared_ptr<rocksdb::WriteBufferMa
   database.paranoid_checks = false;
   // Why: what closing would flush has no place in the log beside it; the journal flushes itself.
   database.avoid_flush_during_shutdown = true;
+  // resume() is what ends an error: it keeps writers out meanwhile.
+  database.max_bgerror_resume_count = 0;
   database.max_open_files = 256;
   database.max_background_jobs = 2;
   database.write_buffer_manager = buffers;
@@ -181,69 +180,6 @@ Status check_files(rocksdb::DB& db) {
   }
   return absl::OkStatus();
 }
-
-/// Why: after a failed sync nobody knows what the kernel kept; trying again would take its word for
-/// it. The log has everything, so ending and replaying it loses nothing. A full disk is another
-/// matter: it gets better.
-class EndOnFailedWrite : public rocksdb::EventListener {
- public:
-  explicit EndOnFailedWrite(std::function<void(std::string)> on_fatal)
-      : on_fatal_(std::move(on_fatal)) {}
-
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
-    const bool space =
-        error->IsNoSpace() || error->subcode() == rocksdb::Status::SubCode::kSpaceLimit;
-    if (error->IsIOError() && !space && on_fatal_) {
-      on_fatal_("the store's files: " + error->ToString());
-    }
-  }
-
- private:
-  const std::function<void(std::string)> on_fatal_;
-};
-
-/// Flushes and merges give way to calls.
-class InBackground : public rocksdb::EventListener {
- public:
-  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
-    work_in_background();
-  }
-  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { work_in_background(); }
-};
-
-/// Adds up the files that are being merged: as much may still be written.
-///
-/// Owned by the store. Called on RocksDB's threads.
-class MergesUnderWay : public rocksdb::EventListener {
- public:
-  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo& merge) override {
-    uint64_t bytes = 0;
-    for (const std::string& file : merge.input_files) {
-      std::error_code error;
-      const auto size = std::filesystem::file_size(file, error);
-      if (!error) bytes += size;
-    }
-    const std::lock_guard lock(mutex_);
-    merges_[merge.job_id] = bytes;
-    bytes_ += bytes;
-  }
-  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& merge) override {
-    const std::lock_guard lock(mutex_);
-    const auto ended = merges_.find(merge.job_id);
-    if (ended == merges_.end()) return;
-    bytes_ -= ended->second;
-    merges_.erase(ended);
-  }
-  [[nodiscard]] uint64_t bytes() const {
-    const std::lock_guard lock(mutex_);
-    return bytes_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<int, uint64_t> merges_;  ///< by job
-  uint64_t bytes_ = 0;
-};
 }  // namespace
 
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options) {
@@ -255,11 +191,10 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(const RocksOptions& options
   store->files_.reset(rocksdb::NewSstFileManager(store->env_.get()));
   rocksdb::DBOptions database = database_options(store->buffers_, store->files_);
   database.env = store->env_.get();
-  database.listeners.push_back(std::make_shared<EndOnFailedWrite>(options.on_fatal));
-  database.listeners.push_back(std::make_shared<InBackground>());
-  const auto merges = std::make_shared<MergesUnderWay>();
-  database.listeners.push_back(merges);
-  store->merging_bytes_ = [merges] { return merges->bytes(); };
+  store->errors_ = std::make_shared<BackgroundErrors>(options.on_fatal);
+  store->merges_ = std::make_shared<MergesUnderWay>();
+  database.listeners = {store->errors_, store->merges_, std::make_shared<InBackground>(),
+                        std::make_shared<OpenAtFlush>(store->gate_)};
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(database, options.directory, descriptors(options, cache),
                                         &store->handles_, &db);
@@ -297,9 +232,15 @@ Status RocksStore::merge_files() const {
 }
 
 Status RocksStore::write(rocksdb::WriteBatch& batch) const {
+  gate_.enter();
+  const absl::Cleanup left = [this] { gate_.leave(); };
+  return from_rocks(write_unlogged(batch), "writing to the store");
+}
+
+rocksdb::Status RocksStore::write_unlogged(rocksdb::WriteBatch& batch) const {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
-  return from_rocks(db_->Write(options, &batch), "writing to the store");
+  return db_->Write(options, &batch);
 }
 
 Status RocksStore::flush() const {
@@ -308,6 +249,59 @@ Status RocksStore::flush() const {
   options.allow_write_stall = true;
   return from_rocks(db_->Flush(options, handles_), "flushing the store");
 }
+
+Status RocksStore::rewrite(Family family, const std::string& begin, const std::string& end) const {
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  const rocksdb::Slice first = begin;
+  const rocksdb::Slice last = end;
+  return from_rocks(compact(options, family, &first, &last), "rewriting the store's files");
+}
+
+Status RocksStore::merge_all(Family family, std::atomic<bool>& given_up) const {
+  rocksdb::CompactRangeOptions options;
+  options.canceled = &given_up;
+  const auto status = compact(options, family, nullptr, nullptr);
+  if (given_up || status.IsManualCompactionPaused()) return absl::OkStatus();
+  return from_rocks(status, "merging the store's files");
+}
+
+/// Why the gate: a merge flushes first, and the packaged RocksDB decides which families it flushes
+/// before it keeps writers out. A batch in between would reach the files in part, its place in the
+/// log without its rows or the other way round. With nobody writing, and something to be flushed in
+/// each family, it takes them all; the gate opens when it has, which is at the latest when the
+/// flush begins.
+rocksdb::Status RocksStore::compact(rocksdb::CompactRangeOptions options, Family family,
+                                    const rocksdb::Slice* begin, const rocksdb::Slice* end) const {
+  options.exclusive_manual_compaction = false;
+  options.allow_write_stall = true;
+  gate_.shut();
+  const absl::Cleanup opened = [this] { gate_.open(); };
+  rocksdb::WriteBatch touched;
+  for (auto* each : handles_) touched.Delete(each, keys::k_nobodys).PermitUncheckedError();
+  if (begin != nullptr) {
+    // Within the range: the merge flushes in any case, so that the gate is opened soon.
+    touched.Delete(this->family(family), keys::nobodys_behind(view(*begin))).PermitUncheckedError();
+  }
+  const auto status = write_unlogged(touched);
+  if (!status.ok()) return status;
+  return db_->CompactRange(options, this->family(family), begin, end);
+}
+
+/// Why the gate: it flushes, as compact() does.
+Status RocksStore::resume() const {
+  if (!errors_->met()) return absl::OkStatus();
+  gate_.shut();
+  const absl::Cleanup opened = [this] { gate_.open(); };
+  errors_->forget();
+  const auto status = db_->Resume();
+  if (!status.ok()) errors_->remember();
+  return from_rocks(status, "taking writes again");
+}
+
+bool RocksStore::needs_resume() const { return errors_->met(); }
+
+uint64_t RocksStore::merging_bytes() const { return merges_->bytes(); }
 
 void RocksStore::bound_unflushed(size_t bytes) const { buffers_->SetBufferSize(bytes); }
 

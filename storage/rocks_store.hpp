@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "base/result.hpp"
 #include "storage/log/mark.hpp"
+#include "storage/write_gate.hpp"
 
 /// RocksDB as this project uses it. Included by the files of the local journal only.
 namespace parley {
@@ -40,10 +42,14 @@ Status from_rocks(const rocksdb::Status& status, std::string_view doing);
 inline rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 inline std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
+class BackgroundErrors;
+class MergesUnderWay;
+
 /// An open RocksDB: its four column families, its options, its snapshots.
 ///
 /// Owned by a local journal, or by an offline verification. Any thread.
-/// Invariants: never writes a log of its own; all families are flushed together.
+/// Invariants: never writes a log of its own; whoever has it flushed, its files hold what was
+/// written up to one moment in all families, each batch whole.
 /// Not its job: keys (keys.hpp), values (codec.hpp), when to flush.
 class RocksStore {
  public:
@@ -76,18 +82,33 @@ class RocksStore {
   rocksdb::SstFileManager& files() const { return *files_; }
   /// From now on files are merged in the background, as far as files() lets them.
   Status merge_files() const;
+  /// Flushes, and writes the rows of [begin, end) anew: what was removed of it is in no live file
+  /// then.
+  Status rewrite(Family family, const std::string& begin, const std::string& end) const;
+  /// Flushes, and merges a family's files into its last level, unless `given_up` becomes true,
+  /// which is OK as well.
+  Status merge_all(Family family, std::atomic<bool>& given_up) const;
+  /// An error met in the background keeps it from taking writes until resume() returns OK.
+  bool needs_resume() const;
+  /// OK where there is nothing to resume from.
+  Status resume() const;
   /// What merges under way may still write, at most.
-  uint64_t merging_bytes() const { return merging_bytes_ ? merging_bytes_() : 0; }
+  uint64_t merging_bytes() const;
 
  private:
   RocksStore() = default;
+  rocksdb::Status write_unlogged(rocksdb::WriteBatch& batch) const;
+  rocksdb::Status compact(rocksdb::CompactRangeOptions options, Family family,
+                          const rocksdb::Slice* begin, const rocksdb::Slice* end) const;
 
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<rocksdb::WriteBufferManager> buffers_;
   std::shared_ptr<rocksdb::SstFileManager> files_;
+  mutable WriteGate gate_;
+  std::shared_ptr<BackgroundErrors> errors_;  ///< null where it is only read, as the next
+  std::shared_ptr<MergesUnderWay> merges_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
-  std::function<uint64_t()> merging_bytes_;
 };
 
 /// What the store held at one moment: reads through it agree with each other.

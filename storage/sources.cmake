@@ -12,7 +12,8 @@ if(TARGET parley_log)
   parley_library(NAME storage
     SRCS applier.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
          listing.cpp local_journal.cpp local_open.cpp local_reads.cpp memory_bytes.cpp offline.cpp
-         rocks_env.cpp rocks_store.cpp round.cpp stored_conversation.cpp upkeep.cpp verification.cpp
+         rocks_env.cpp rocks_listeners.cpp rocks_store.cpp round.cpp stored_conversation.cpp
+         upkeep.cpp verification.cpp write_gate.cpp
     DEPS parley::journal parley::codec parley::log RocksDB::rocksdb-shared
          nlohmann_json::nlohmann_json PkgConfig::SPDLOG)
 endif()

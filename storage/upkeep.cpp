@@ -90,7 +90,8 @@ void Upkeep::run() {
       applier_.add_purge({absl::ToUnixMicros(absl::Now())});
     }
     const bool old = now - flushed_at_ >= options_.flush_every;
-    const bool flush_due = (flush_wanted_ || old) && now >= flush_not_before_;
+    const bool flush_due =
+        (flush_wanted_ || old || store_.needs_resume()) && now >= flush_not_before_;
     const bool scrub_due = scrub_wanted_ && now >= scrub_not_before_;
     const bool rest_due = !rested_ && now - changed_at_ >= options_.rest_after;
     if (!flush_due && !scrub_due && !rest_due) {
@@ -143,16 +144,10 @@ void Upkeep::do_rest() {
     if (!worth_merging(family)) continue;
     bound_disk_use();
     if (!check_room(k_room_of_merges_bytes).ok()) return;
-    rocksdb::CompactRangeOptions options;
-    options.exclusive_manual_compaction = false;
-    options.allow_write_stall = true;
-    options.canceled = &rest_over_;
-    const auto status = store_.db().CompactRange(options, store_.family(family), nullptr, nullptr);
-    if (status.ok()) continue;
-    if (!status.IsManualCompactionPaused() && !rest_over_) {
-      spdlog::warn("merging the store's files while nothing changes: {}", status.ToString());
+    if (Status status = store_.merge_all(family, rest_over_); !status.ok()) {
+      return spdlog::warn("while nothing changes: {}", status.ToString());
     }
-    return;
+    if (rest_over_) return;
   }
   if (Status status = wait_for_old_files(); !status.ok()) {
     spdlog::debug("merged, but {}", status.ToString());  // a reader holds them; they go later
@@ -192,11 +187,9 @@ Status Upkeep::flush() {
   const std::lock_guard lock(flush_mutex_);
   bound_disk_use();
   if (Status status = check_room(k_room_bytes); !status.ok()) return status;
+  if (Status status = store_.resume(); !status.ok()) return status;
   const log::Mark applied = applier_.applied();  // before the flush: it covers this
-  if (Status status = store_.flush(); !status.ok()) {
-    store_.db().Resume().PermitUncheckedError();
-    return status;
-  }
+  if (Status status = store_.flush(); !status.ok()) return status;
   lane_.release(applied.frame);
   flushes_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard state(mutex_);
@@ -264,7 +257,7 @@ Status Upkeep::scrub() {
   for (const Range& range : due->ranges) {
     bound_disk_use();
     if (Status status = check_room(k_room_of_merges_bytes); !status.ok()) return status;
-    const Status status = compact(range);
+    const Status status = store_.rewrite(range.family, range.begin, range.end);
     if (!status.ok() && !absl::IsDataLoss(status)) return status;
     if (status.ok()) continue;
     unmet.Update(status);
@@ -303,17 +296,6 @@ Status Upkeep::drop_whole_files(const std::vector<Range>& dead) {
     if (!status.ok()) return from_rocks(status, "dropping files of erased messages");
   }
   return absl::OkStatus();
-}
-
-Status Upkeep::compact(const Range& range) {
-  rocksdb::CompactRangeOptions options;
-  options.exclusive_manual_compaction = false;
-  options.allow_write_stall = true;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-  const rocksdb::Slice begin = range.begin;
-  const rocksdb::Slice end = range.end;
-  return from_rocks(store_.db().CompactRange(options, store_.family(range.family), &begin, &end),
-                    "rewriting the store's files");
 }
 
 bool Upkeep::eventually(const std::function<bool()>& done) {

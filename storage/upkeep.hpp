@@ -95,7 +95,6 @@ class Upkeep {
   /// The row of what is due says that it lies in one of them.
   static bool lies_in_any(std::string_view row, const std::vector<Range>& ranges);
   Status drop_whole_files(const std::vector<Range>& dead);
-  Status compact(const Range& range);
   Status wait_for_old_readers(uint64_t sequence);
   Status wait_for_old_files();
   Status wait_for_wiped_log(uint64_t frame);

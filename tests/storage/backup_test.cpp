@@ -1,5 +1,9 @@
+#include "storage/backup.hpp"
+
+#include "storage/data_dir.hpp"
 #include "storage/offline.hpp"
 #include "tests/storage/local_fixture.hpp"
+#include "tests/storage/stamped_store.hpp"
 
 namespace parley::test {
 namespace {
@@ -165,6 +169,24 @@ TEST_F(LocalBackup, VerificationReadsEverything) {
     ADD_FAILURE() << problem.where << ": " << problem.what;
   open();
   EXPECT_EQ(opened("child").state(), child.state());
+}
+
+using BackupOfAStore = StampedStore;
+
+// RocksDB's own flush before a backup took some families with a batch and others without it.
+TEST_F(BackupOfAStore, IsOfOneMomentAmidWrites) {
+  int number = 0;
+  look_while_writing(20, [&] {
+    EXPECT_TRUE(store_->flush().ok());
+    const std::string backups = dir_.path() + "/backups";
+    const std::string copy = dir_.path() + "/copy-" + std::to_string(++number);
+    const auto made = make_backup(*store_, Identity{.store_id = Driver::fresh_id()}, backups);
+    EXPECT_TRUE(made.ok()) << made.status();
+    if (!made.ok()) return std::string();
+    const auto copied = copy_backup(backups, made->id, copy, nullptr);
+    EXPECT_TRUE(copied.ok()) << copied.status();
+    return stamp_in_files(copy);
+  });
 }
 
 }  // namespace

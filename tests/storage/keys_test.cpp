@@ -116,6 +116,25 @@ TEST(Keys, AShardIsOneRangeInEveryFamily) {
   EXPECT_EQ(keys::shard({8}), end);
 }
 
+TEST(Keys, NobodyHasAKeyOfNobodys) {
+  const std::string talk = keys::conversation({5}, k_talk);
+  const std::string shard = keys::shard({5});
+  const std::string message = keys::message({5}, {}, {9});
+  for (const auto& begin : {talk, shard, message}) {
+    const std::string key = keys::nobodys_behind(begin);
+    EXPECT_GT(key, begin);
+    EXPECT_LT(key, keys::end_of(begin));
+    for (const std::string& nobodys : {key, std::string(keys::k_nobodys)}) {
+      EXPECT_FALSE(keys::parse_state(nobodys));
+      EXPECT_FALSE(keys::parse_message(nobodys));
+      EXPECT_FALSE(keys::parse_index(nobodys));
+      EXPECT_FALSE(keys::parse_unfinished(nobodys));
+      EXPECT_FALSE(keys::parse_expiry(nobodys));
+    }
+  }
+  EXPECT_LT(keys::nobodys_behind(message), keys::message({5}, {}, {10}));
+}
+
 TEST(Keys, ReadsBackKeysOfMeta) {
   EXPECT_EQ(keys::parse_damaged(keys::damaged(0xfeedface)), 0xfeedfaceU);
   EXPECT_EQ(keys::parse_epoch(keys::epoch({9})), Shard{9});
