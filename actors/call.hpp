@@ -37,7 +37,7 @@ struct Read {
 
 /// Which durable events follow a version. Answered by `Call::events` when there are some, by
 /// `Call::look_back` when they lie further back than the actor remembers; waits when there are
-/// none.
+/// none, and is told so by `Call::waits`.
 struct Follow {
   Version after;
   uint64_t watcher = 0;  ///< names the watcher for the limit and for Unfollow
@@ -71,6 +71,8 @@ class Call {
 
   virtual void events(std::vector<std::shared_ptr<const EventList>> lists) { (void)lists; }
   virtual void look_back(Version durable) { (void)durable; }
+  /// Not an answer: that comes when something follows. On the actor's thread.
+  virtual void waits() {}
 };
 
 }  // namespace parley

@@ -152,6 +152,7 @@ void ConversationShell::follow(Call* call, const Follow& wish) {
   }
   if (wish.after >= durable) {
     waiting_watchers_.push_back(call);
+    call->waits();
   } else if (remembers(wish.after)) {
     std::vector<std::shared_ptr<const EventList>> missed;
     for (const auto& list : late_events_) {

@@ -262,9 +262,9 @@ void CafTransport::ask(const NodeName& to, PeerRequest request, PeerWaiter* wait
   found->second.link->ask(std::move(request), steady_(), waiter);
 }
 
-bool CafTransport::connected(const NodeName& to) const {
+uint64_t CafTransport::session(const NodeName& to) const {
   const auto found = peers_.find(to);
-  return found != peers_.end() && found->second.link->is_open();
+  return found == peers_.end() ? 0 : found->second.link->session();
 }
 
 void CafTransport::keep_connected() {
@@ -272,8 +272,9 @@ void CafTransport::keep_connected() {
     const SteadyTime now = steady_();
     for (auto& [name, peer] : peers_) {
       peer.link->tick(now);
-      if (peer.dials && !peer.link->is_open() && peer.next_try <= now) connect(peer);
-      if (peer.link->is_open()) peer.wait_micros = 0;
+      const bool open = peer.link->session() != 0;
+      if (peer.dials && !open && peer.next_try <= now) connect(peer);
+      if (open) peer.wait_micros = 0;
     }
   }
 }

@@ -58,7 +58,7 @@ class CafTransport final : public PeerTransport {
   void stop();
 
   void ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) override;
-  [[nodiscard]] bool connected(const NodeName& to) const override;
+  [[nodiscard]] uint64_t session(const NodeName& to) const override;
 
   struct Shared;
 

@@ -65,9 +65,9 @@ void Link::close(Session session) {
   for (const auto& [waiter, why] : failed) waiter->failed(why);
 }
 
-bool Link::is_open() const {
+Link::Session Link::session() const {
   absl::MutexLock lock(&mutex_);
-  return send_ != nullptr;
+  return send_ ? session_ : 0;
 }
 
 bool Link::receive(Session session, const std::string& batch_bytes, PeerServer& server) {

@@ -43,7 +43,8 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   Session open(Send send);
   /// Nothing will come from this connection any more.
   void close(Session session);
-  [[nodiscard]] bool is_open() const;
+  /// The connection that stands; 0 while there is none.
+  [[nodiscard]] Session session() const;
 
   /// A batch has come. False where it cannot be read: the connection is of no use then.
   bool receive(Session session, const std::string& batch, PeerServer& server);

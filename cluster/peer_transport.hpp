@@ -60,7 +60,8 @@ class PeerTransport {
   virtual ~PeerTransport() = default;
   /// Never blocks. `waiter` outlives the request; it may be told before this returns.
   virtual void ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) = 0;
-  [[nodiscard]] virtual bool connected(const NodeName& to) const = 0;
+  /// Another number with each connection; 0 while there is none.
+  [[nodiscard]] virtual uint64_t session(const NodeName& to) const = 0;
 };
 
 }  // namespace parley

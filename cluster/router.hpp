@@ -32,6 +32,8 @@ class Router {
   void ask(const NodeName& node, PeerRequest request, PeerWaiter* waiter) {
     transport_.ask(node, std::move(request), waiter);
   }
+  /// PeerTransport::session
+  [[nodiscard]] uint64_t session(const NodeName& node) const { return transport_.session(node); }
 
  private:
   const NodeName self_;

@@ -33,7 +33,7 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
           node_.elsewhere(node_.address(rpc_->tenant, rpc_->request.thread_ids(i)));
       if (node == nullptr) {
         here.push_back(i);
-      } else if (!rpc_->from_peer()) {
+      } else if (rpc_->peer() == nullptr) {
         elsewhere[*node].push_back(i);
       }
     }
@@ -234,7 +234,7 @@ void ConversationService::list(Call<v1::ListConversationsRequest>* rpc) {
     auto page = list_page(node_, rpc->tenant, wanted);
     if (auto* error = std::get_if<ApiError>(&page)) return rpc->finish_error(*error);
     auto& here = std::get<v1::ListConversationsResponse>(page);
-    if (node_.router == nullptr || rpc->from_peer()) return rpc->finish_message(here);
+    if (node_.router == nullptr || rpc->peer() != nullptr) return rpc->finish_message(here);
     list_others(node_, rpc, wanted, std::move(here));
   });
 }

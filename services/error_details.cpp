@@ -74,4 +74,30 @@ google::rpc::Status to_rpc_status(const ApiError& error) {
   return status;
 }
 
+ApiError from_rpc_status(const google::rpc::Status& status) {
+  ApiError error;
+  error.code = static_cast<absl::StatusCode>(status.code());
+  error.message = status.message();
+  google::rpc::ErrorInfo info;
+  google::rpc::BadRequest bad;
+  google::rpc::RetryInfo retry;
+  google::rpc::QuotaFailure quota;
+  for (const auto& detail : status.details()) {
+    if (detail.UnpackTo(&info)) {
+      error.reason = info.reason();
+      error.metadata = {info.metadata().begin(), info.metadata().end()};
+    } else if (detail.UnpackTo(&bad)) {
+      for (const auto& violation : bad.field_violations()) {
+        error.violations.push_back({violation.field(), violation.description()});
+      }
+    } else if (detail.UnpackTo(&retry)) {
+      error.retry_after_ms =
+          retry.retry_delay().seconds() * 1'000 + retry.retry_delay().nanos() / 1'000'000;
+    } else if (detail.UnpackTo(&quota) && quota.violations_size() > 0) {
+      error.quota_subject = quota.violations(0).subject();
+    }
+  }
+  return error;
+}
+
 }  // namespace parley

@@ -109,6 +109,8 @@ ApiError request_too_large(size_t bytes, size_t bytes_max);
 /// With ErrorInfo always, BadRequest, RetryInfo and QuotaFailure where they apply; below 4 KiB in
 /// all.
 google::rpc::Status to_rpc_status(const ApiError& error);
+/// What another node told, to be told on.
+ApiError from_rpc_status(const google::rpc::Status& status);
 
 /// The table as the README shows it, between its markers.
 std::string error_table_markdown();

@@ -16,6 +16,8 @@
 
 namespace parley {
 
+class RemoteWatches;
+
 /// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each
 /// part says itself which threads it may be used on.
 class Node {
@@ -33,7 +35,8 @@ class Node {
   Environment& environment;
   Registry& registry;
   LocalJournal& store;
-  Router* router = nullptr;  ///< null where this node is alone
+  Router* router = nullptr;  ///< null where this node is alone, as the next
+  RemoteWatches* remote_watches = nullptr;
 
   Traffic traffic;
   std::atomic<int64_t> watch_streams{0};

@@ -10,7 +10,7 @@ constexpr int64_t k_patience_micros = 60'000'000;
 
 }  // namespace
 
-void PeerCalls::serve(const NodeName&, PeerRequest request, Reply reply) {
+void PeerCalls::serve(const NodeName& from, PeerRequest request, Reply reply) {
   const auto found = methods_.find(request.method);
   const auto refuse = [&](ErrorId id) {
     const grpc::Status status = to_grpc_status(make_error(id));
@@ -23,7 +23,7 @@ void PeerCalls::serve(const NodeName&, PeerRequest request, Reply reply) {
   // A later release may ask for more than this one can.
   if (found == methods_.end()) return refuse(ErrorId::unimplemented);
   if (node_.traffic.draining) return refuse(ErrorId::server_draining);
-  found->second(request, std::move(reply));
+  found->second(from, request, std::move(reply));
 }
 
 void Forwarding::answered(PeerAnswer answer) {
@@ -57,6 +57,14 @@ ApiError error_of(PeerFailure failure, const NodeName& node) {
       return make_error(ErrorId::outcome_unknown, {{"node", node.value}});
   }
   return make_error(ErrorId::internal);
+}
+
+ApiError error_of(const PeerAnswer& answer) {
+  google::rpc::Status status;
+  if (!status.ParseFromString(answer.details) || status.details_size() == 0) {
+    return make_error(ErrorId::internal);
+  }
+  return from_rpc_status(status);
 }
 
 }  // namespace parley

@@ -17,8 +17,9 @@ namespace parley {
 template <class Request>
 class PeerCall final : public UnaryCall<Request> {
  public:
-  PeerCall(Node& node, const PeerRequest& asked, PeerServer::Reply reply)
+  PeerCall(Node& node, NodeName from, const PeerRequest& asked, PeerServer::Reply reply)
       : node_(node),
+        from_(std::move(from)),
         deadline_({node.environment.clock.steady().micros + asked.timeout_micros}),
         reply_(std::move(reply)),
         under_way_(node.traffic) {
@@ -29,7 +30,7 @@ class PeerCall final : public UnaryCall<Request> {
   [[nodiscard]] int64_t micros_left() const override {
     return deadline_.micros - node_.environment.clock.steady().micros;
   }
-  [[nodiscard]] bool from_peer() const override { return true; }
+  [[nodiscard]] const NodeName* peer() const override { return &from_; }
   void mark_replayed() override { answer_.replayed = true; }
   void finish(std::string bytes) override {
     answer_.body = std::move(bytes);
@@ -49,6 +50,7 @@ class PeerCall final : public UnaryCall<Request> {
   }
 
   Node& node_;
+  const NodeName from_;
   const SteadyTime deadline_;
   const PeerServer::Reply reply_;
   PeerAnswer answer_;
@@ -65,8 +67,9 @@ class PeerCalls final : public PeerServer {
 
   template <class Request>
   void add(const std::string& method, std::function<void(UnaryCall<Request>*)> handler) {
-    methods_[method] = [this, handler = std::move(handler)](const PeerRequest& asked, Reply reply) {
-      auto* call = new PeerCall<Request>(node_, asked, std::move(reply));
+    methods_[method] = [this, handler = std::move(handler)](const NodeName& from,
+                                                            const PeerRequest& asked, Reply reply) {
+      auto* call = new PeerCall<Request>(node_, from, asked, std::move(reply));
       if (!parse(asked.body, call->request)) {
         return call->finish_error(undecodable_request(asked.body, call->request));
       }
@@ -78,7 +81,7 @@ class PeerCalls final : public PeerServer {
 
  private:
   Node& node_;
-  std::map<std::string, std::function<void(const PeerRequest&, Reply)>> methods_;
+  std::map<std::string, std::function<void(const NodeName&, const PeerRequest&, Reply)>> methods_;
 };
 
 /// Waits for what another node makes of a client's call, and answers the client with it.
@@ -98,9 +101,18 @@ class Forwarding final : public PeerWaiter {
   const NodeName owner_;
 };
 
+/// For what is told to another node, come of it what may.
+class NobodyWaits final : public PeerWaiter {
+ public:
+  void answered(PeerAnswer) override { delete this; }
+  void failed(PeerFailure) override { delete this; }
+};
+
 /// How long a node waits for another one where its client did not say: INT64_MAX becomes a bound.
 int64_t forwarded_micros(const Reply& client);
 ApiError error_of(PeerFailure failure, const NodeName& node);
+/// Of an answer that is not OK.
+ApiError error_of(const PeerAnswer& answer);
 
 /// Hands the call on where its conversation's shard lies elsewhere; false where it is to be carried
 /// out here.
@@ -110,7 +122,7 @@ bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) 
   const Address address = node.address(call->tenant, call->request.thread_id());
   const NodeName* owner = node.elsewhere(address);
   if (owner == nullptr) return false;
-  if (call->from_peer()) {
+  if (call->peer() != nullptr) {
     call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
     return true;
   }

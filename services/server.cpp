@@ -28,6 +28,7 @@
 #include "services/peer_calls.hpp"
 #include "services/peers.hpp"
 #include "services/release.hpp"
+#include "services/remote_watches.hpp"
 #include "services/transfer_service.hpp"
 
 namespace parley {
@@ -134,6 +135,7 @@ class RunningServer final : public Server {
   std::unique_ptr<PeerCalls> peers_;
   std::unique_ptr<CafTransport> transport_;
   std::unique_ptr<Router> router_;
+  std::unique_ptr<RemoteWatches> remote_watches_;
   std::atomic<size_t> next_queue_{0};
 
   ConversationRpcs conversation_rpcs_;
@@ -209,6 +211,9 @@ void RunningServer::prepare_links() {
       [this] { return clock_.steady(); });
   router_ = std::make_unique<Router>(shards_->self, shards_->layout(), *transport_);
   node_->router = router_.get();
+  remote_watches_ = std::make_unique<RemoteWatches>(*node_);
+  remote_watches_->serve(*peers_);
+  node_->remote_watches = remote_watches_.get();
 }
 
 void RunningServer::build(grpc::ServerBuilder& builder) {
@@ -288,7 +293,10 @@ void RunningServer::finish_releases() {
 }
 
 void RunningServer::keep_house() {
-  while (!house_closed_.WaitForNotificationWithTimeout(k_sweep_interval)) registry_->sweep();
+  while (!house_closed_.WaitForNotificationWithTimeout(k_sweep_interval)) {
+    registry_->sweep();
+    if (remote_watches_) remote_watches_->sweep();
+  }
 }
 
 void RunningServer::drain_and_stop() {

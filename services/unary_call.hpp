@@ -5,6 +5,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include "cluster/ring.hpp"
 #include "services/error_table.hpp"
 
 namespace parley {
@@ -22,8 +23,8 @@ class Reply {
   [[nodiscard]] virtual bool expired() const = 0;
   /// How long the caller waits; INT64_MAX where it did not say.
   [[nodiscard]] virtual int64_t micros_left() const = 0;
-  /// Another node asks, which expects this one to know the answer.
-  [[nodiscard]] virtual bool from_peer() const { return false; }
+  /// The node that asks, which expects this one to know the answer; null where a client does.
+  [[nodiscard]] virtual const NodeName* peer() const { return nullptr; }
   /// The answer repeats an earlier one; to be said before it.
   virtual void mark_replayed() = 0;
 

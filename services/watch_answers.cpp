@@ -64,19 +64,20 @@ std::string encode_messages(const Event& event, const MessagesAppended& appended
 
 }  // namespace
 
-WatchAnswers::WatchAnswers(std::string thread, const State& state)
-    : thread_(std::move(thread)), history_(state.current.history), reset_(state.reset_version) {
-  const auto note = [this](const Lineage& lineage) {
-    for (const ForkChild& child : lineage.children) children_[child.history] = child;
+WatchBeginning WatchBeginning::of(const State& state) {
+  WatchBeginning beginning{state.current.history, state.reset_version, {}};
+  const auto note = [&](const Lineage& lineage) {
+    for (const ForkChild& child : lineage.children) beginning.children[child.history] = child;
   };
   note(state.current);
   std::for_each(state.former.begin(), state.former.end(), note);
+  return beginning;
 }
 
 std::string WatchAnswers::encode(const Event& event) {
   if (const auto* appended = std::get_if<MessagesAppended>(&event.body)) {
-    if (event.version >= reset_ && all_there(*appended)) {
-      return encode_messages(event, *appended, history_);
+    if (event.version >= known_.reset && all_there(*appended)) {
+      return encode_messages(event, *appended, known_.history);
     }
     Answer answer = answer_at(event.version, event.time);
     answer.mutable_messages_appended()->set_erased(static_cast<int32_t>(appended->messages.size()));
@@ -84,7 +85,7 @@ std::string WatchAnswers::encode(const Event& event) {
   }
   Answer answer = answer_at(event.version, event.time);
   if (const auto* created = std::get_if<ConversationCreated>(&event.body)) {
-    history_ = created->lineage.history;
+    known_.history = created->lineage.history;
     auto& out = *answer.mutable_created();
     fill_facts(*created, event, thread_, out);
     out.set_state(v1::CONVERSATION_STATE_ACTIVE);
@@ -101,16 +102,16 @@ std::string WatchAnswers::encode(const Event& event) {
   } else if (std::holds_alternative<UsageRecorded>(event.body)) {
     *answer.mutable_usage_recorded() = usage_records(event).front();
   } else if (const auto* reset = std::get_if<ConversationReset>(&event.body)) {
-    history_ = reset->lineage.history;
+    known_.history = reset->lineage.history;
     answer.mutable_reset();
   } else if (const auto* noted = std::get_if<ForkNoted>(&event.body)) {
-    children_[noted->child.history] = noted->child;
+    known_.children[noted->child.history] = noted->child;
     answer.mutable_fork_noted()->set_thread_id(noted->child.thread);
     answer.mutable_fork_noted()->set_sequence(static_cast<int64_t>(noted->child.at.value));
   } else if (const auto* released = std::get_if<ForkReleased>(&event.body)) {
     auto& out = *answer.mutable_fork_noted();
     out.set_released(true);
-    if (auto child = children_.extract(released->child_history)) {
+    if (auto child = known_.children.extract(released->child_history)) {
       out.set_thread_id(child.mapped().thread);
       out.set_sequence(static_cast<int64_t>(child.mapped().at.value));
     }

@@ -8,6 +8,15 @@
 
 namespace parley {
 
+/// What must be known of a conversation to tell its events.
+struct WatchBeginning {
+  Id128 history;
+  Version reset;  ///< messages from before it are gone
+  std::map<Id128, ForkChild> children;
+
+  static WatchBeginning of(const State& state);
+};
+
 /// Turns the events of one conversation, in order, into what its watchers are sent.
 ///
 /// A value owned by one watch stream. Keeps what later events need from earlier ones: the history
@@ -15,10 +24,11 @@ namespace parley {
 /// send them.
 class WatchAnswers {
  public:
-  /// `state` is any state read after the watch began, or State{} where the conversation does not
-  /// exist yet: it holds for all events since its last reset, and those before it come without
+  /// `beginning` is of any state read after the watch began, or as made where the conversation does
+  /// not exist yet: it holds for all events since its last reset, and those before it come without
   /// bodies.
-  WatchAnswers(std::string thread, const State& state);
+  WatchAnswers(std::string thread, WatchBeginning beginning)
+      : thread_(std::move(thread)), known_(std::move(beginning)) {}
 
   /// v1.WatchConversationResponse, encoded. Messages that a reset has dropped since are only
   /// counted.
@@ -29,9 +39,7 @@ class WatchAnswers {
 
  private:
   std::string thread_;
-  Id128 history_;
-  Version reset_;  ///< messages from before it are gone
-  std::map<Id128, ForkChild> children_;
+  WatchBeginning known_;
 };
 
 }  // namespace parley

@@ -1,66 +1,22 @@
 #include "services/watch_stream.hpp"
 
-#include <atomic>
 #include <utility>
 
-#include "services/lambda_call.hpp"
 #include "services/rpc.hpp"
 #include "services/validate.hpp"
 
 namespace parley {
 namespace {
 
-constexpr PageBounds k_look_back{256, 1U << 20};
 constexpr int64_t k_tick_micros = 250'000;
 constexpr int64_t k_micros_per_ms = 1'000;
 constexpr int64_t k_micros_per_second = 1'000'000;
 /// After RESOURCE_EXHAUSTED could not be delivered either, the stream is torn down.
 constexpr int64_t k_farewell_micros = 5 * k_micros_per_second;
-
-uint64_t fresh_watcher() {
-  static std::atomic<uint64_t> last{0};
-  return ++last;
-}
+/// A node that has gone may be back soon, or its conversations somewhere else.
+constexpr int64_t k_patience_micros = 10 * k_micros_per_second;
 
 }  // namespace
-
-/// Asks the conversation what follows. Keeps the stream alive; one at a time.
-class FollowCall final : public Call {
- public:
-  FollowCall(std::shared_ptr<WatchStream> stream, Follow wish) : stream_(std::move(stream)) {
-    to = *stream_->address_;
-    what = wish;
-  }
-  void events(std::vector<std::shared_ptr<const EventList>> lists) override {
-    stream_->on_events(lists);
-    delete this;
-  }
-  void look_back(Version) override {
-    stream_->on_look_back();
-    delete this;
-  }
-  void answer(Outcome outcome, bool) override {
-    if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
-      stream_->on_refused(error_of(*refusal, to.key));
-    } else {
-      stream_->on_unavailable();
-    }
-    delete this;
-  }
-  void fail(Status status) override {
-    if (status.code() == absl::StatusCode::kUnavailable) {
-      stream_->on_unavailable();
-    } else if (status.code() == absl::StatusCode::kResourceExhausted) {
-      stream_->on_refused(make_error(ErrorId::too_many_watchers));
-    } else {
-      stream_->on_refused(error_of(status, to.key));
-    }
-    delete this;
-  }
-
- private:
-  std::shared_ptr<WatchStream> stream_;
-};
 
 void WatchStream::await(Node& node, ConversationRpcs& service, CallQueue& queue) {
   auto stream = std::make_shared<WatchStream>(node, service, queue);
@@ -72,7 +28,7 @@ void WatchStream::await(Node& node, ConversationRpcs& service, CallQueue& queue)
 }
 
 WatchStream::WatchStream(Node& node, ConversationRpcs& service, CallQueue& queue)
-    : node_(node), service_(service), queue_(queue), id_(fresh_watcher()) {}
+    : node_(node), service_(service), queue_(queue) {}
 
 WatchStream::~WatchStream() {
   absl::MutexLock lock(&mutex_);
@@ -98,45 +54,31 @@ void WatchStream::on_accepted(bool ok) {
   heartbeat_micros_ = interval_ms * k_micros_per_ms;
   taken_ = sent_ = {static_cast<uint64_t>(request_.after_version())};
   last_sign_ = node_.environment.clock.steady();
+  source_ = std::make_shared<WatchSource>(node_, *address_, request_.wait_for_create());
   arm_tick();
-  queue_.post([self = shared_from_this()] { self->open(); });
+  // What messages are called depends on their history, so the conversation is read once first.
+  queue_.post([self = shared_from_this()] { self->source_->open(self); });
 }
 
-/// What messages are called depends on their history, so the conversation is read once first.
-void WatchStream::open() {
-  if (node_.elsewhere(*address_) != nullptr) {
+void WatchStream::on_beginning(Checked<WatchBeginning> beginning) {
+  {
     absl::MutexLock lock(&mutex_);
-    return finish(make_error(ErrorId::other_node));
+    if (const auto* error = std::get_if<ApiError>(&beginning)) return finish(*error);
+    answers_.emplace(address_->key.thread, std::get<WatchBeginning>(std::move(beginning)));
   }
-  auto self = shared_from_this();
-  const auto on_render = [self](const State& state, const RecentMessages&) {
-    absl::MutexLock lock(&self->mutex_);
-    self->answers_.emplace(self->address_->key.thread, state);
-  };
-  const auto on_done = [self](const Done& done) {
-    {
-      absl::MutexLock lock(&self->mutex_);
-      const bool awaited = done.was_refused && done.refused_for == Reason::conversation_not_found &&
-                           self->request_.wait_for_create();
-      if (done.receipt() == nullptr && !awaited) return self->finish(done.error());
-      if (!self->answers_) self->answers_.emplace(self->address_->key.thread, State{});
-    }
-    self->ask();
-  };
-  node_.registry.dispatch(new LambdaCall(node_, *address_, Read{}, on_done, on_render));
+  ask();
 }
 
 void WatchStream::ask() {
-  Follow wish;
+  Version after;
   {
     absl::MutexLock lock(&mutex_);
-    const bool asking = feed_ == Feed::asked || feed_ == Feed::looking_back;
+    const bool asking = feed_ == Feed::asked || feed_ == Feed::waiting;
     if (asking || feed_ == Feed::ended || stage_ >= Stage::closed || !outgoing_.empty()) return;
     feed_ = Feed::asked;
-    // Once something was seen the conversation exists: its absence is a deletion.
-    wish = {taken_, id_, request_.wait_for_create() && taken_ == Version{0}};
+    after = taken_;
   }
-  node_.registry.dispatch(new FollowCall(shared_from_this(), wish));
+  source_->ask(after);
   greet();
 }
 
@@ -162,35 +104,18 @@ void WatchStream::on_greeted(bool ok) {
   if (more) ask();
 }
 
-void WatchStream::on_events(const std::vector<std::shared_ptr<const EventList>>& lists) {
+void WatchStream::on_waiting() {
   absl::MutexLock lock(&mutex_);
-  feed_ = Feed::answered;
-  for (const auto& list : lists) take(*list);
-  settle();
+  feed_ = Feed::waiting;
+  cut_off_since_.reset();
 }
 
-void WatchStream::on_look_back() {
-  {
-    absl::MutexLock lock(&mutex_);
-    feed_ = Feed::looking_back;
-  }
-  node_.blocking([self = shared_from_this()] {
-    Version after;
-    {
-      absl::MutexLock lock(&self->mutex_);
-      after = self->taken_;
-    }
-    auto events = self->node_.store.read_events(self->address_->key, self->address_->shard, after,
-                                                k_look_back);
-    if (!events.ok()) {
-      if (events.status().code() == absl::StatusCode::kUnavailable) return self->on_unavailable();
-      return self->on_refused(error_of(events.status(), self->address_->key));
-    }
-    absl::MutexLock lock(&self->mutex_);
-    self->feed_ = Feed::answered;
-    self->take(*events);
-    self->settle();
-  });
+void WatchStream::on_events(const EventLists& lists) {
+  absl::MutexLock lock(&mutex_);
+  feed_ = Feed::answered;
+  cut_off_since_.reset();
+  for (const auto& list : lists) take(*list);
+  settle();
 }
 
 void WatchStream::on_refused(const ApiError& error) {
@@ -199,10 +124,18 @@ void WatchStream::on_refused(const ApiError& error) {
   finish(error);
 }
 
-void WatchStream::on_unavailable() {
+void WatchStream::on_not_now() {
   absl::MutexLock lock(&mutex_);
   feed_ = Feed::put_off;
   if (node_.traffic.draining) finish(make_error(ErrorId::server_draining));
+}
+
+void WatchStream::on_unreachable(const ApiError& why) {
+  absl::MutexLock lock(&mutex_);
+  feed_ = Feed::cut_off;
+  const SteadyTime now = node_.environment.clock.steady();
+  if (!cut_off_since_) cut_off_since_ = now;
+  if (now.micros - cut_off_since_->micros > k_patience_micros) finish(why);
 }
 
 void WatchStream::take(const EventList& events) {
@@ -254,6 +187,7 @@ void WatchStream::arm_tick() {
 
 void WatchStream::on_tick(bool) {
   bool ask_now = false;
+  source_->tick();
   {
     absl::MutexLock lock(&mutex_);
     if (stage_ == Stage::left) return;
@@ -261,12 +195,12 @@ void WatchStream::on_tick(bool) {
     check_stall(now);
     if (node_.traffic.draining && !writing_) finish(make_error(ErrorId::server_draining));
     const bool quiet = !writing_ && stage_ < Stage::closed && outgoing_.empty();
-    const bool none_due = feed_ == Feed::asked || feed_ == Feed::put_off;
+    const bool none_due = feed_ == Feed::waiting || feed_ == Feed::put_off;
     if (quiet && none_due && now.micros - last_sign_.micros >= heartbeat_micros_) {
       outgoing_.push_back({WatchAnswers::heartbeat(sent_, node_.environment.clock.wall()), sent_});
       pump();
     }
-    ask_now = quiet && feed_ == Feed::put_off;
+    ask_now = quiet && (feed_ == Feed::put_off || feed_ == Feed::cut_off);
     arm_tick();
   }
   if (ask_now) ask();
@@ -302,7 +236,7 @@ void WatchStream::on_done(bool) {
     outgoing_.clear();
     tick_.Cancel();
   }
-  if (address_) node_.registry.unfollow(*address_, id_);
+  if (source_) source_->close();
 }
 
 }  // namespace parley

@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -21,27 +20,33 @@
 #include "services/service_types.hpp"
 #include "services/stream_step.hpp"
 #include "services/watch_answers.hpp"
+#include "services/watch_source.hpp"
 
 namespace parley {
 
 /// One WatchConversation call.
 ///
-/// Lives as long as an operation or a call of it is under way (shared_ptr held by those). Runs on
-/// the queue's threads, on CAF's for looking back; `mutex_` guards what changes. It pulls: only
+/// Lives as long as an operation or a question of it is under way (shared_ptr held by those). Runs
+/// on the queue's threads, on CAF's for looking back; `mutex_` guards what changes. It pulls: only
 /// when all it has was written does it ask the conversation for what follows, so a slow reader
 /// costs one page of memory and never slows the conversation (I6: what follows the last version
-/// sent, without gap or repetition).
-class WatchStream final : public std::enable_shared_from_this<WatchStream> {
+/// sent, without gap or repetition). Not its job: where the conversation is (WatchSource).
+class WatchStream final : public std::enable_shared_from_this<WatchStream>, public WatchListener {
  public:
   /// Waits for a call of this kind, for ever.
   static void await(Node& node, ConversationRpcs& service, CallQueue& queue);
 
   WatchStream(Node& node, ConversationRpcs& service, CallQueue& queue);
-  ~WatchStream();
+  ~WatchStream() override;
+
+  void on_beginning(Checked<WatchBeginning> beginning) override;
+  void on_waiting() override;
+  void on_events(const EventLists& lists) override;
+  void on_not_now() override;
+  void on_unreachable(const ApiError& why) override;
+  void on_refused(const ApiError& error) override;
 
  private:
-  friend class FollowCall;
-
   /// What the caller has been told of the call. Moves downwards only.
   enum class Stage : uint8_t {
     silent,   ///< nothing
@@ -52,12 +57,13 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   /// How it comes by what follows `taken_`. While events may be due there is no heartbeat, which
   /// would say that there are none.
   enum class Feed : uint8_t {
-    opening,       ///< it asks once the conversation was read
-    asked,         ///< the conversation tells when there is something
-    looking_back,  ///< what was missed is read from storage
-    answered,      ///< it asks when all that came is written
-    put_off,       ///< it asks at the next tick: the conversation is reloaded or has just changed
-    ended,         ///< nothing follows the deletion: it finishes when all is written
+    opening,   ///< it asks once the conversation was read
+    asked,     ///< the conversation tells what follows
+    waiting,   ///< nothing does: the conversation tells when something does
+    answered,  ///< it asks when all that came is written
+    put_off,   ///< it asks at the next tick: the conversation is reloaded or has just changed
+    cut_off,   ///< the same, but the node that has the conversation does not answer
+    ended,     ///< nothing follows the deletion: it finishes when all is written
   };
   struct Outgoing {
     std::string bytes;
@@ -71,13 +77,6 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   void on_done(bool ok);
   void on_tick(bool ok);
 
-  // From the conversation, by way of FollowCall.
-  void on_events(const std::vector<std::shared_ptr<const EventList>>& lists);
-  void on_look_back();
-  void on_refused(const ApiError& error);
-  void on_unavailable();
-
-  void open() ABSL_LOCKS_EXCLUDED(mutex_);
   void greet() ABSL_LOCKS_EXCLUDED(mutex_);
   void ask() ABSL_LOCKS_EXCLUDED(mutex_);
   void take(const EventList& events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -91,13 +90,13 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   Node& node_;
   ConversationRpcs& service_;
   CallQueue& queue_;
-  const uint64_t id_;
 
   grpc::ServerContext context_;
   grpc::ByteBuffer request_bytes_;
   grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context_};
   v1::WatchConversationRequest request_;
   std::optional<Address> address_;
+  std::shared_ptr<WatchSource> source_;
   int64_t heartbeat_micros_ = 0;
   std::optional<UnderWay> under_way_;
 
@@ -119,6 +118,7 @@ class WatchStream final : public std::enable_shared_from_this<WatchStream> {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;  ///< headers or an answer are on their way
   SteadyTime write_began_ ABSL_GUARDED_BY(mutex_);
   SteadyTime last_sign_ ABSL_GUARDED_BY(mutex_);
+  std::optional<SteadyTime> cut_off_since_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace parley

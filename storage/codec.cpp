@@ -1,6 +1,8 @@
 #include "storage/codec.hpp"
 
+#include <algorithm>
 #include <climits>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +20,7 @@ namespace {
 
 using codec::Reading;
 using google::protobuf::Arena;
+using google::protobuf::RepeatedPtrField;
 using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 namespace pb = codec::pb;
@@ -196,23 +199,29 @@ size_t bodies_size(const EventList& events) {
   return bytes;
 }
 
-EventList read_events(Reading& reading, pb::CommitRecord& in) {
+/// `bodies` of the messages of those appends that `has_bodies` says have them.
+template <class HasBodies>
+EventList read_events(Reading& reading, RepeatedPtrField<pb::EventRecord>& records,
+                      RepeatedPtrField<std::string>& bodies, HasBodies has_bodies) {
   EventList events;
-  events.reserve(static_cast<size_t>(in.events_size()));
-  for (auto& record : *in.mutable_events()) events.push_back(codec::read_event(reading, record));
+  events.reserve(static_cast<size_t>(records.size()));
+  for (auto& record : records) events.push_back(codec::read_event(reading, record));
   int next = 0;
-  for_each_append(events, [&](MessagesAppended& appended) {
-    if (appended.messages.size() > static_cast<size_t>(in.bodies_size() - next)) {
-      return reading.wrong("fewer bodies than messages");
+  for (Event& event : events) {
+    auto* const appended = std::get_if<MessagesAppended>(&event.body);
+    if (appended == nullptr || !has_bodies(event.version)) continue;
+    if (appended->messages.size() > static_cast<size_t>(bodies.size() - next)) {
+      reading.wrong("fewer bodies than messages");
+      break;
     }
     uint64_t bytes = 0;
-    for (AppendedMessage& message : appended.messages) {
-      message.body = take(*in.mutable_bodies(next++));
+    for (AppendedMessage& message : appended->messages) {
+      message.body = take(bodies[next++]);
       bytes += message.body->size();
     }
-    reading.expect(bytes == appended.bytes, "bodies of another length than the event says");
-  });
-  reading.expect(next == in.bodies_size(), "more bodies than messages");
+    reading.expect(bytes == appended->bytes, "bodies of another length than the event says");
+  }
+  reading.expect(next == bodies.size(), "more bodies than messages");
   return events;
 }
 
@@ -223,7 +232,8 @@ Batch read_batch(Reading& reading, pb::CommitRecord& in) {
   Batch batch;
   batch.expected = {in.expected()};
   batch.after = {in.after()};
-  batch.events = std::make_shared<const EventList>(read_events(reading, in));
+  batch.events = std::make_shared<const EventList>(read_events(
+      reading, *in.mutable_events(), *in.mutable_bodies(), [](Version) { return true; }));
   reading.expect(in.gone() || batch.events->empty() || batch.events->back().version == batch.after,
                  "another version than that of the last event");
   if (in.has_index_before())
@@ -344,6 +354,58 @@ Result<EventList> decode_events(std::string_view bytes) {
         events.size() == 1 || events.back().version == events[events.size() - 2].version.next(),
         "versions that do not follow one another");
   }
+  reading.expect(!events.empty(), "no event in it");
+  if (reading.wrong() != nullptr) return damaged(k_kind, reading.wrong());
+  return events;
+}
+
+namespace {
+bool has_all_bodies(const MessagesAppended& appended) {
+  return std::ranges::all_of(appended.messages,
+                             [](const auto& message) { return message.body != nullptr; });
+}
+}  // namespace
+
+std::string encode_feed(std::span<const Event* const> events) {
+  using Record = pb::FeedRecord;
+  PARLEY_CHECK(!events.empty());
+  size_t reserved = events.size() * k_event_overhead_bytes;
+  for (const Event* event : events) {
+    if (const auto* appended = std::get_if<MessagesAppended>(&event->body)) {
+      reserved += appended->bytes + appended->messages.size() * k_message_overhead_bytes;
+    }
+  }
+  std::string bytes = begin_record(reserved);
+  RecordWriter out(bytes);
+  std::vector<const MessagesAppended*> whole;
+  std::vector<Version> erased;
+  for (const Event* event : events) {
+    append_event(out, Record::kEventsFieldNumber, *event);
+    const auto* appended = std::get_if<MessagesAppended>(&event->body);
+    if (appended == nullptr) continue;
+    if (has_all_bodies(*appended)) {
+      whole.push_back(appended);
+    } else {
+      erased.push_back(event->version);
+    }
+  }
+  for (const MessagesAppended* appended : whole) {
+    for (const AppendedMessage& message : appended->messages) {
+      out.bytes(Record::kBodiesFieldNumber, *message.body);
+    }
+  }
+  for (const Version version : erased) out.number(Record::kErasedFieldNumber, version.value);
+  return bytes;
+}
+
+Result<EventList> decode_feed(std::string_view bytes) {
+  constexpr const char* k_kind = "feed";
+  Scratch<pb::FeedRecord> record;
+  if (Status parsed = parse(k_kind, bytes, record); !parsed.ok()) return parsed;
+  const std::set<uint64_t> erased(record->erased().begin(), record->erased().end());
+  Reading reading;
+  EventList events = read_events(reading, *record->mutable_events(), *record->mutable_bodies(),
+                                 [&](Version version) { return !erased.contains(version.value); });
   reading.expect(!events.empty(), "no event in it");
   if (reading.wrong() != nullptr) return damaged(k_kind, reading.wrong());
   return events;

@@ -50,6 +50,11 @@ Result<LogRecord> decode_log_record(std::string_view bytes, uint32_t shard_count
 std::string encode_events(std::span<const Event* const> events);
 Result<EventList> decode_events(std::string_view bytes);
 
+/// Events of one conversation that follow one another, at least one, on their way to another node:
+/// with the bodies of their messages, unless one of them was erased since.
+std::string encode_feed(std::span<const Event* const> events);
+Result<EventList> decode_feed(std::string_view bytes);
+
 /// Messages of one history that follow one another, at least one. Sequences are not part of the
 /// value: the last one is in the key.
 std::string encode_messages(std::span<const Message* const> messages);

@@ -61,4 +61,8 @@ void upcast(pb::CommitRecord& record, uint32_t schema) {
   if (record.has_remains()) upcast(*record.mutable_remains(), schema);
 }
 
+void upcast(pb::FeedRecord& record, uint32_t schema) {
+  for (auto& event : *record.mutable_events()) upcast(event, schema);
+}
+
 }  // namespace parley::codec

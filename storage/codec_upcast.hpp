@@ -11,5 +11,6 @@ namespace parley::codec {
 void upcast(storage::v1::EventRecord& record, uint32_t schema);
 void upcast(storage::v1::StateRecord& record, uint32_t schema);
 void upcast(storage::v1::CommitRecord& record, uint32_t schema);
+void upcast(storage::v1::FeedRecord& record, uint32_t schema);
 
 }  // namespace parley::codec

@@ -20,38 +20,20 @@ class ApiWatch : public OneServer {
   static Watching watching(const pb::WatchConversationRequest& request) {
     return client().stream(request, {.timeout = std::chrono::seconds(30)});
   }
-  /// The next events, as "version kind".
-  static std::vector<std::string> next(Stream<Event>& stream, int count) {
-    std::vector<std::string> seen;
-    for (Event event; static_cast<int>(seen.size()) < count && next_event(stream, event);) {
-      seen.push_back(describe_event(event));
-    }
-    return seen;
-  }
-  static std::string describe_event(const Event& event) {
-    std::string text = std::to_string(event.version()) + " ";
-    const auto* field = Event::descriptor()->FindFieldByNumber(event.event_case());
-    text += field == nullptr ? "nothing" : field->name();
-    for (const auto& message : event.messages_appended().messages())
-      text += " " + message.content();
-    const int32_t erased = event.messages_appended().erased();
-    if (erased > 0) text += " (" + std::to_string(erased) + " erased)";
-    return text;
-  }
 };
 
 TEST_F(ApiWatch, ShowsThePastThenWhatComes) {
   const std::string thread = made({"a"});
   must(append(thread, {"b", "c"}));
   const auto stream = watching(watch(thread));
-  EXPECT_THAT(next(*stream, 3),
+  EXPECT_THAT(next_events(*stream, 3),
               ElementsAre("1 created", "2 messages_appended a", "3 messages_appended b c"));
   must(append(thread, {"d"}));
   must(rename(thread, "t"));
   must(usage(thread, 1, 1));
   must(fork(thread, new_thread_id("f")));
-  EXPECT_THAT(next(*stream, 4), ElementsAre("4 messages_appended d", "5 updated",
-                                            "6 usage_recorded", "7 fork_noted"));
+  EXPECT_THAT(next_events(*stream, 4), ElementsAre("4 messages_appended d", "5 updated",
+                                                   "6 usage_recorded", "7 fork_noted"));
 }
 
 TEST_F(ApiWatch, BeginsInTheMiddleAndAtTheEnd) {
@@ -59,10 +41,10 @@ TEST_F(ApiWatch, BeginsInTheMiddleAndAtTheEnd) {
   must(append(thread, {"b"}));
   const auto middle = watching(watch(thread, 2));
   const auto end = watching(watch(thread, 3));
-  EXPECT_THAT(next(*middle, 1), ElementsAre("3 messages_appended b"));
+  EXPECT_THAT(next_events(*middle, 1), ElementsAre("3 messages_appended b"));
   must(append(thread, {"c"}));
-  EXPECT_THAT(next(*middle, 1), ElementsAre("4 messages_appended c"));
-  EXPECT_THAT(next(*end, 1), ElementsAre("4 messages_appended c"));
+  EXPECT_THAT(next_events(*middle, 1), ElementsAre("4 messages_appended c"));
+  EXPECT_THAT(next_events(*end, 1), ElementsAre("4 messages_appended c"));
 }
 
 TEST_F(ApiWatch, ShowsEventsInFull) {
@@ -110,7 +92,7 @@ TEST_F(ApiWatch, WaitsForTheConversation) {
   EXPECT_TRUE(event.has_heartbeat()) << "so that the caller knows that it is watched for";
   must(create(thread));
   must(append(thread, {"a"}));
-  EXPECT_THAT(next(*stream, 2), ElementsAre("1 created", "2 messages_appended a"));
+  EXPECT_THAT(next_events(*stream, 2), ElementsAre("1 created", "2 messages_appended a"));
 }
 
 TEST_F(ApiWatch, SendsHeartbeatsWithTheVersion) {
@@ -131,9 +113,9 @@ TEST_F(ApiWatch, ShowsAResetAndTellsTheVersionsOfWhatIsGone) {
   const auto live = watching(watch(thread, 2));
   must(reset(thread));
   must(append(thread, {"b"}));
-  EXPECT_THAT(next(*live, 2), ElementsAre("3 reset", "4 messages_appended b"));
+  EXPECT_THAT(next_events(*live, 2), ElementsAre("3 reset", "4 messages_appended b"));
   const auto late = watching(watch(thread, 1));
-  EXPECT_THAT(next(*late, 3),
+  EXPECT_THAT(next_events(*late, 3),
               ElementsAre("2 messages_appended (1 erased)", "3 reset", "4 messages_appended b"));
 }
 
@@ -145,7 +127,7 @@ TEST_F(ApiWatch, LeavesNoGapBetweenErasedMessagesAndOtherChanges) {
   must(append(thread, {"b", "c"}));
   must(usage(thread, 1, 1));
   must(reset(thread));
-  EXPECT_THAT(next(*watching(watch(thread)), 6),
+  EXPECT_THAT(next_events(*watching(watch(thread)), 6),
               ElementsAre("1 created", "2 messages_appended (1 erased)", "3 updated",
                           "4 messages_appended (2 erased)", "5 usage_recorded", "6 reset"));
 }

@@ -1,46 +1,39 @@
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/support/client.hpp"
+#include "tests/support/cluster_nodes.hpp"
 #include "tests/support/requests.hpp"
-#include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace parley::test {
 
-/// A server that all tests of a suite share; each test uses threads of its own.
+/// A server that all tests of a suite share; each test uses threads of its own. With PARLEY_NODES a
+/// cluster of so many, called by way of its first node.
 class OneServer : public testing::Test {
  protected:
   static void SetUpTestSuite() {
+    const char* count = std::getenv("PARLEY_NODES");
     dir_ = std::make_unique<TempDir>();
-    server_ = start_server(options());
-    client_ = std::make_unique<Client>(server_->address());
+    nodes_ = std::make_unique<ClusterNodes>(
+        dir_->path(), count == nullptr ? 1 : std::stoi(count),
+        std::vector<std::string>{"--log-segment", "16MB", "--shards", "16"});
   }
   static void TearDownTestSuite() {
-    client_.reset();
-    if (server_) {
-      EXPECT_EQ(server_->stop(), Ending{.exit_code = 0}) << server_->output();
-    }
-    server_.reset();
+    nodes_->stop_all();
+    nodes_.reset();
     dir_.reset();
   }
 
-  static ServerOptions options() {
-    return {.data_dir = *dir_ / "data", .flags = {"--log-segment", "16MB", "--shards", "16"}};
-  }
   /// Kills the server and starts it again on the same data.
-  static void restart() {
-    server_->kill();
-    server_ = start_server(options());
-    client_ = std::make_unique<Client>(server_->address());
-  }
-  static Client& client() { return *client_; }
-  static ServerProcess& server() { return *server_; }
+  static void restart() { nodes_->restart(); }
+  static Client& client() { return nodes_->client(0); }
+  static ServerProcess& server() { return nodes_->node(0); }
 
   /// The answer of a call that must succeed.
   template <class Request>
@@ -70,8 +63,7 @@ class OneServer : public testing::Test {
 
  private:
   inline static std::unique_ptr<TempDir> dir_;
-  inline static std::unique_ptr<ServerProcess> server_;
-  inline static std::unique_ptr<Client> client_;
+  inline static std::unique_ptr<ClusterNodes> nodes_;
 };
 
 }  // namespace parley::test

@@ -1,18 +1,13 @@
 #include <algorithm>
-#include <arpa/inet.h>
 #include <chrono>
 #include <map>
 #include <set>
-#include <sys/socket.h>
-#include <thread>
-#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/client.hpp"
+#include "tests/support/cluster_nodes.hpp"
 #include "tests/support/requests.hpp"
-#include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 /// Three real nodes with storage of their own, links between them, and calls by whichever.
@@ -26,60 +21,9 @@ using testing::IsEmpty;
 constexpr int k_nodes = 3;
 constexpr int k_shards = 64;
 
-int free_port() {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  EXPECT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(listener);
-  return ntohs(address.sin_port);
-}
-
 class StaticCluster : public testing::Test {
  protected:
-  StaticCluster() {
-    for (int i = 0; i < k_nodes; ++i) {
-      peers_ += (i == 0 ? "" : ",") + name(i) + "=127.0.0.1:" + std::to_string(free_port());
-    }
-    for (int i = 0; i < k_nodes; ++i) start(i);
-    for (int i = 0; i < k_nodes; ++i) wait_until_linked(i);
-  }
-
-  static std::string name(int node) { return "parley-" + std::to_string(node); }
-  ServerOptions options(int node) const {
-    return {.data_dir = dir_ / name(node),
-            .flags = {"--shards", std::to_string(k_shards), "--cluster", "static", "--node",
-                      name(node), "--peers", peers_}};
-  }
-  void start(int node) {
-    nodes_[node] = start_server(options(node));
-    clients_[node] = std::make_unique<Client>(nodes_[node]->address());
-  }
-  /// Every shard answers through this node.
-  void wait_until_linked(int node) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (std::chrono::steady_clock::now() < until) {
-      const auto page = client(node).call(pb::ListConversationsRequest{});
-      if (page.ok() && page->unreachable_shards().empty()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    FAIL() << name(node) << " is not linked to the others:\n" << nodes_[node]->output();
-  }
-  Client& client(int node) { return *clients_[node]; }
-  int home_of(const std::string& thread) {
-    pb::LocateConversationRequest request;
-    request.set_thread_id(thread);
-    const auto answer = client(0).call(request);
-    EXPECT_TRUE(answer.ok()) << answer.status;
-    for (int i = 0; i < k_nodes; ++i) {
-      if (answer->node() == name(i)) return i;
-    }
-    ADD_FAILURE() << "'" << answer->node() << "' is no node";
-    return 0;
-  }
+  Client& client(int node) { return nodes_.client(node); }
   std::vector<std::string> create_some(int count) {
     std::vector<std::string> threads;
     for (int i = 0; i < count; ++i) {
@@ -106,9 +50,7 @@ class StaticCluster : public testing::Test {
   }
 
   TempDir dir_;
-  std::string peers_;
-  std::map<int, std::unique_ptr<ServerProcess>> nodes_;
-  std::map<int, std::unique_ptr<Client>> clients_;
+  ClusterNodes nodes_{dir_.path(), k_nodes, {"--shards", std::to_string(k_shards)}};
 };
 
 TEST_F(StaticCluster, AnswersForEveryConversationByAnyNode) {
@@ -116,7 +58,7 @@ TEST_F(StaticCluster, AnswersForEveryConversationByAnyNode) {
   std::set<int> homes;
   for (size_t i = 0; i < threads.size(); ++i) {
     const std::string& thread = threads[i];
-    homes.insert(home_of(thread));
+    homes.insert(nodes_.home_of(thread));
     const auto appended = client(static_cast<int>(i + 1) % k_nodes).call(append(thread, {"one"}));
     ASSERT_TRUE(appended.ok()) << appended.status;
     for (int node = 0; node < k_nodes; ++node) {
@@ -188,8 +130,8 @@ TEST_F(StaticCluster, ListsAcrossNodesPageByPageAndReadsManyAtOnce) {
 TEST_F(StaticCluster, GoesOnWithoutADeadNodeAndTakesItBack) {
   const auto threads = create_some(30);
   std::map<std::string, int> homes;
-  for (const auto& thread : threads) homes[thread] = home_of(thread);
-  nodes_[1]->kill();
+  for (const auto& thread : threads) homes[thread] = nodes_.home_of(thread);
+  nodes_.node(1).kill();
   std::set<int> unreachable;
   const auto shown = listed(0, 10, &unreachable);
   // 64 shards: the dead node had 21 or 22.
@@ -212,8 +154,8 @@ TEST_F(StaticCluster, GoesOnWithoutADeadNodeAndTakesItBack) {
   EXPECT_EQ(many->unreachable_size(),
             static_cast<int>(std::count_if(homes.begin(), homes.end(),
                                            [](const auto& entry) { return entry.second == 1; })));
-  start(1);
-  for (int node = 0; node < k_nodes; ++node) wait_until_linked(node);
+  nodes_.start(1);
+  nodes_.wait_until_linked();
   for (const auto& [thread, home] : homes) {
     EXPECT_EQ(must_get(client(2), thread).version(), home == 1 ? 1 : 2);
     EXPECT_TRUE(client(1).call(append(thread, {"after"})).ok());
@@ -232,8 +174,7 @@ TEST_F(StaticCluster, CarriesLargeRequestsAndAnswers) {
 
 TEST_F(StaticCluster, StopsInOrderWhileTheOthersGoOn) {
   create_some(9);
-  clients_[2].reset();
-  EXPECT_EQ(nodes_[2]->stop(), Ending{.exit_code = 0}) << nodes_[2]->output();
+  nodes_.stop(2);
   for (int i = 0; i < 9; ++i) {
     const auto answer = client(0).call(get("c" + std::to_string(i)));
     EXPECT_TRUE(answer.ok() || answer.status.code == Code::unavailable) << answer.status;
@@ -241,21 +182,21 @@ TEST_F(StaticCluster, StopsInOrderWhileTheOthersGoOn) {
 }
 
 TEST_F(StaticCluster, RefusesWhatDoesNotFit) {
-  nodes_[2]->kill();
+  nodes_.node(2).kill();
   const auto refusal = [&](std::vector<std::string> flags) {
-    ServerProcess server({.data_dir = dir_ / name(2), .flags = std::move(flags)});
+    ServerProcess server({.data_dir = nodes_.data_dir(2), .flags = std::move(flags)});
     const auto ending = server.wait(std::chrono::seconds(20));
     EXPECT_TRUE(ending && ending->exit_code && *ending->exit_code != 0) << server.output();
     return server.output();
   };
   const std::string shards = std::to_string(k_shards);
   EXPECT_THAT(refusal({"--shards", shards}), HasSubstr("belongs to a cluster"));
-  EXPECT_THAT(
-      refusal({"--shards", shards, "--cluster", "static", "--node", "parley-1", "--peers", peers_}),
-      HasSubstr("that of node parley-2"));
-  EXPECT_THAT(
-      refusal({"--shards", shards, "--cluster", "static", "--node", "parley-7", "--peers", peers_}),
-      HasSubstr("is not one of --peers"));
+  EXPECT_THAT(refusal({"--shards", shards, "--cluster", "static", "--node", "parley-1", "--peers",
+                       nodes_.peers()}),
+              HasSubstr("that of node parley-2"));
+  EXPECT_THAT(refusal({"--shards", shards, "--cluster", "static", "--node", "parley-7", "--peers",
+                       nodes_.peers()}),
+              HasSubstr("is not one of --peers"));
   EXPECT_THAT(refusal({"--shards", shards, "--cluster", "static", "--node", "parley-2", "--peers",
                        "parley-2=127.0.0.1"}),
               HasSubstr("NAME=HOST:PORT"));

@@ -167,5 +167,20 @@ TEST(Violations, CountsWhatItDoesNotKeep) {
   EXPECT_NE(violations.error().message.find("(and 99 more)"), std::string::npos);
 }
 
+TEST(ErrorTable, ComesBackFromAnotherNodeAsItWas) {
+  for (const ErrorRow& row : error_table()) {
+    ApiError error = make_error(row.id, {{"thread_id", "t"}, {"current_version", "7"}});
+    error.violations = {{"messages[3].content", "too long"}};
+    const ApiError back = from_rpc_status(to_rpc_status(error));
+    EXPECT_EQ(back.code, error.code) << row.reason;
+    EXPECT_EQ(back.reason, error.reason);
+    EXPECT_EQ(back.message, error.message);
+    EXPECT_EQ(back.metadata, error.metadata);
+    EXPECT_EQ(back.violations, error.violations);
+    EXPECT_EQ(back.retry_after_ms, error.retry_after_ms);
+    EXPECT_EQ(back.quota_subject, error.quota_subject);
+  }
+}
+
 }  // namespace
 }  // namespace parley

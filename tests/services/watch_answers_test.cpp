@@ -31,7 +31,7 @@ Event appended(uint64_t version, uint64_t sequence, const char* content) {
 }
 
 TEST(WatchAnswers, TellsAConversationFromItsFirstEvent) {
-  WatchAnswers answers("t", State{});
+  WatchAnswers answers("t", WatchBeginning{});
   ConversationCreated created{.user = "u", .title = "T", .metadata = R"({"a":1})"};
   created.lineage.history = k_first;
   created.lineage.past = {{{1}, k_second, {1}, {5}}};
@@ -57,7 +57,7 @@ TEST(WatchAnswers, TellsAConversationFromItsFirstEvent) {
 TEST(WatchAnswers, FollowsAResetToItsHistory) {
   State state;
   state.current.history = k_first;
-  WatchAnswers answers("t", state);
+  WatchAnswers answers("t", WatchBeginning::of(state));
   ConversationReset reset;
   reset.lineage.history = k_second;
   EXPECT_TRUE(parsed(answers.encode({{7}, {1}, {}, reset})).has_reset());
@@ -69,7 +69,7 @@ TEST(WatchAnswers, CountsMessagesThatAResetDropped) {
   State state;
   state.current.history = k_second;
   state.reset_version = {7};
-  WatchAnswers answers("t", state);
+  WatchAnswers answers("t", WatchBeginning::of(state));
   const auto kept = parsed(answers.encode(appended(6, 1, "kept for a fork")));
   EXPECT_EQ(kept.version(), 6);
   EXPECT_EQ(kept.messages_appended().erased(), 2);
@@ -84,7 +84,7 @@ TEST(WatchAnswers, CountsMessagesThatAResetDropped) {
 
 TEST(WatchAnswers, NamesForksAlsoWhenTheyGo) {
   State state;
-  WatchAnswers fresh("t", state);
+  WatchAnswers fresh("t", WatchBeginning::of(state));
   const auto noted = parsed(fresh.encode({{2}, {1}, {}, ForkNoted{{"kid", k_child, {3}}}}));
   EXPECT_EQ(noted.fork_noted().thread_id(), "kid");
   EXPECT_FALSE(noted.fork_noted().released());
@@ -92,7 +92,7 @@ TEST(WatchAnswers, NamesForksAlsoWhenTheyGo) {
       parsed(fresh.encode({{3}, {1}, {}, ForkReleased{k_child, {}}})).fork_noted().thread_id(),
       "kid");
   state.former.push_back({.history = k_first, .children = {{"old", k_child, {4}}}});
-  WatchAnswers later("t", state);
+  WatchAnswers later("t", WatchBeginning::of(state));
   const auto released = parsed(later.encode({{9}, {1}, {}, ForkReleased{k_child, {}}}));
   EXPECT_EQ(released.fork_noted().thread_id(), "old");
   EXPECT_EQ(released.fork_noted().sequence(), 4);
@@ -100,7 +100,7 @@ TEST(WatchAnswers, NamesForksAlsoWhenTheyGo) {
 }
 
 TEST(WatchAnswers, TellsEveryOtherEvent) {
-  WatchAnswers answers("t", State{});
+  WatchAnswers answers("t", WatchBeginning{});
   const ConversationUpdated updated{.title = "new", .lifecycle = Lifecycle::archived};
   const auto update = parsed(answers.encode({{2}, {1}, {}, updated}));
   EXPECT_EQ(update.updated().title(), "new");

@@ -154,6 +154,28 @@ bool next_event(Stream<pb::WatchConversationResponse>& stream,
   return false;
 }
 
+namespace {
+std::string describe_event(const pb::WatchConversationResponse& event) {
+  std::string text = std::to_string(event.version()) + " ";
+  const auto* field =
+      pb::WatchConversationResponse::descriptor()->FindFieldByNumber(event.event_case());
+  text += field == nullptr ? "nothing" : field->name();
+  for (const auto& message : event.messages_appended().messages()) text += " " + message.content();
+  const int32_t erased = event.messages_appended().erased();
+  if (erased > 0) text += " (" + std::to_string(erased) + " erased)";
+  return text;
+}
+}  // namespace
+
+std::vector<std::string> next_events(Stream<pb::WatchConversationResponse>& stream, int count) {
+  std::vector<std::string> seen;
+  pb::WatchConversationResponse event;
+  while (static_cast<int>(seen.size()) < count && next_event(stream, event)) {
+    seen.push_back(describe_event(event));
+  }
+  return seen;
+}
+
 std::vector<std::string> storage_problems(Client& client) {
   std::vector<std::string> found;
   const auto stream =

@@ -45,6 +45,8 @@ Dump read_dump(Client& client, const std::string& thread);
 /// The next event that is not a heartbeat; false at the end of the stream.
 bool next_event(Stream<pb::WatchConversationResponse>& stream,
                 pb::WatchConversationResponse& event);
+/// The next events that are no heartbeats, as "version kind contents"; fewer at the stream's end.
+std::vector<std::string> next_events(Stream<pb::WatchConversationResponse>& stream, int count);
 /// What the offline-like online check finds wrong, one line each.
 std::vector<std::string> storage_problems(Client& client);
 
