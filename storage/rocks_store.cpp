@@ -275,6 +275,7 @@ rocksdb::Status RocksStore::compact(rocksdb::CompactRangeOptions options, Family
                                     const rocksdb::Slice* begin, const rocksdb::Slice* end) const {
   options.exclusive_manual_compaction = false;
   options.allow_write_stall = true;
+  const std::lock_guard alone(alone_);
   gate_.shut();
   const absl::Cleanup opened = [this] { gate_.open(); };
   rocksdb::WriteBatch touched;
@@ -291,6 +292,7 @@ rocksdb::Status RocksStore::compact(rocksdb::CompactRangeOptions options, Family
 /// Why the gate: it flushes, as compact() does.
 Status RocksStore::resume() const {
   if (!errors_->met()) return absl::OkStatus();
+  const std::lock_guard alone(alone_);
   gate_.shut();
   const absl::Cleanup opened = [this] { gate_.open(); };
   errors_->forget();

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -104,6 +105,8 @@ class RocksStore {
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<rocksdb::WriteBufferManager> buffers_;
   std::shared_ptr<rocksdb::SstFileManager> files_;
+  /// One merge or recovery at a time: what is told of the flush of one opens the gate for no other.
+  mutable std::mutex alone_;
   mutable WriteGate gate_;
   std::shared_ptr<BackgroundErrors> errors_;  ///< null where it is only read, as the next
   std::shared_ptr<MergesUnderWay> merges_;

@@ -127,7 +127,7 @@ void Upkeep::do_flush() {
 
 void Upkeep::do_scrub() {
   const auto begin = steady_clock::now();
-  const Status status = scrub();
+  const Status status = scrub_now();
   const std::lock_guard lock(mutex_);
   const auto took = steady_clock::now() - begin;
   scrub_not_before_ = steady_clock::now() + std::max<steady_clock::duration>(
@@ -237,6 +237,11 @@ std::vector<Upkeep::Range> Upkeep::coalesce(std::vector<Range> ranges) {
 }
 
 Status Upkeep::scrub() {
+  rest_over_ = true;  // the store merges one range at a time
+  return scrub_now();
+}
+
+Status Upkeep::scrub_now() {
   const std::lock_guard lock(scrub_mutex_);
   if (Status status = applier_.wait_for_all(); !status.ok()) return status;
   auto due = read_due();

@@ -86,6 +86,7 @@ class Upkeep {
   void do_flush();
   void do_scrub();
   void do_rest();
+  Status scrub_now();
   [[nodiscard]] bool worth_merging(Family family) const;
   /// The memtables fit onto the disk, with so much to spare.
   [[nodiscard]] Status check_room(uint64_t left_free) const;

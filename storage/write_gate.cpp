@@ -1,12 +1,20 @@
 #include "storage/write_gate.hpp"
 
+#include <utility>
+
 #include "base/check.hpp"
 
 namespace parley {
 
 void WriteGate::enter() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !shut_; });
+  if (shut_) {
+    ++waiting_;
+    changed_.wait(lock, [&] { return !shut_; });
+    --waiting_;
+    --owed_;
+    if (owed_ == 0) changed_.notify_all();
+  }
   ++inside_;
 }
 
@@ -21,7 +29,7 @@ void WriteGate::leave() {
 
 void WriteGate::shut() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !shut_; });
+  changed_.wait(lock, [&] { return !shut_ && owed_ == 0; });
   shut_ = true;
   changed_.wait(lock, [&] { return inside_ == 0; });
 }
@@ -29,9 +37,15 @@ void WriteGate::shut() {
 void WriteGate::open() {
   {
     const std::lock_guard lock(mutex_);
-    shut_ = false;
+    if (!std::exchange(shut_, false)) return;
+    owed_ = waiting_;
   }
   changed_.notify_all();
+}
+
+bool WriteGate::awaited() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_ > 0;
 }
 
 }  // namespace parley

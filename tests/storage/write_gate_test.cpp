@@ -52,5 +52,29 @@ TEST(WriteGate, AnyThreadOpensItAndOnceMoreDoesNothing) {
   gate.open();
 }
 
+// A scrub of many ranges kept the applier out until it was over.
+TEST(WriteGate, WhoWaitedGetsInBeforeItIsShutAgain) {
+  constexpr int k_rounds = 500;
+  WriteGate gate;
+  std::atomic<int> passed{0};
+  gate.shut();
+  std::thread writer([&] {
+    for (int i = 0; i < k_rounds; ++i) {
+      gate.enter();
+      ++passed;
+      gate.leave();
+    }
+  });
+  for (int i = 0; i < k_rounds; ++i) {
+    while (!gate.awaited() && passed < k_rounds) std::this_thread::yield();
+    const int before = passed;
+    gate.open();
+    gate.shut();
+    EXPECT_TRUE(passed > before || passed == k_rounds);
+  }
+  gate.open();
+  writer.join();
+}
+
 }  // namespace
 }  // namespace parley::test
