@@ -176,7 +176,7 @@ using BackupOfAStore = StampedStore;
 // RocksDB's own flush before a backup took some families with a batch and others without it.
 TEST_F(BackupOfAStore, IsOfOneMomentAmidWrites) {
   int number = 0;
-  look_while_writing(20, [&] {
+  look_while_writing(12, [&] {
     EXPECT_TRUE(store_->flush().ok());
     const std::string backups = dir_.path() + "/backups";
     const std::string copy = dir_.path() + "/copy-" + std::to_string(++number);

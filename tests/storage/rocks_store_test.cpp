@@ -19,7 +19,7 @@ TEST_F(RocksStoreFiles, AreOfOneMomentWhereARangeIsRewrittenAmidWrites) {
       EXPECT_TRUE(status.ok()) << status;
     }
   });
-  look_while_writing(30, [&] { return stamp_in_files(db_dir()); });
+  look_while_writing(12, [&] { return stamp_in_files(db_dir()); });
   done = true;
   rewriter.join();
 }
@@ -33,7 +33,7 @@ TEST_F(RocksStoreFiles, AreOfOneMomentWhereAFamilyIsMergedAmidWrites) {
       EXPECT_TRUE(status.ok()) << status;
     }
   });
-  look_while_writing(30, [&] { return stamp_in_files(db_dir()); });
+  look_while_writing(12, [&] { return stamp_in_files(db_dir()); });
   done = true;
   merger.join();
 }

@@ -31,7 +31,7 @@ class StampedStore : public ::testing::Test {
   /// One batch with the same in each family, and so many rows between the first and the last that
   /// others meet it half inserted.
   void write(uint64_t number) {
-    constexpr int k_rows = 20'000;
+    constexpr int k_rows = 10'000;
     rocksdb::WriteBatch batch;
     batch.Put(store_->family(Family::state), "m", "in the range").PermitUncheckedError();
     for (int row = 0; row < k_rows; ++row) {
