@@ -42,6 +42,7 @@ caf::behavior ConversationShell::start(Environment& environment, ActivationKeepe
       },
       [this](LoadMessage) { load(); },
       [this](UnfollowMessage message) { unfollow(message.watcher); },
+      [this](WakeMessage) { ask_for_releases(); },
       [this](RetireMessage) { retire(); },
       [this](OwnershipMessage message) { feed(OwnershipChanged{message.ownership}); },
   };
@@ -199,7 +200,7 @@ void ConversationShell::unfollow(uint64_t watcher) {
 }
 
 void ConversationShell::ask_for_releases() {
-  if (!engine_->quiescent()) return;
+  if (!engine_ || !engine_->quiescent()) return;
   for (const ParentLink& link : engine_->tentative().pending_releases) {
     keeper_->release_wanted(address_, link);
   }

@@ -46,6 +46,8 @@ class Resumer : public Wakeup {
   virtual void written(caf::strong_actor_ptr actor, WriteOutcome outcome) = 0;
 };
 
+class RemoteParents;
+
 /// What every conversation's actor stands on. Owned by the server, outlives all actors; shared by
 /// all threads.
 struct Environment {
@@ -56,7 +58,8 @@ struct Environment {
   /// Where writes come back to when the thread at hand has no resumer of its own.
   Resumer& resumer;
   uint32_t shard_count = 256;
-  const OwnedShards* owned = nullptr;  ///< null: all
+  const OwnedShards* owned = nullptr;          ///< null: all
+  RemoteParents* parents_elsewhere = nullptr;  ///< null where no parent is
 
   [[nodiscard]] bool owns(Shard shard) const { return owned == nullptr || owned->contains(shard); }
 };

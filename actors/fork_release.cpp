@@ -2,15 +2,28 @@
 
 #include <utility>
 
+#include "actors/environment.hpp"
 #include "actors/registry.hpp"
 #include "base/log.hpp"
 
 namespace parley {
 
-ForkRelease::ForkRelease(Registry& registry, uint32_t shard_count, Address child, ParentLink link)
-    : registry_(registry), child_(std::move(child)), link_(std::move(link)) {
-  to = Address::of({child_.key.tenant, link_.thread}, shard_count);
+ForkRelease::ForkRelease(Registry& registry, const Environment& environment, Address child,
+                         ParentLink link)
+    : registry_(registry),
+      environment_(environment),
+      child_(std::move(child)),
+      link_(std::move(link)) {
+  to = Address::of({child_.key.tenant, link_.thread}, environment.shard_count);
   what = Mutate{ReleaseFork{link_.child_history}, {}};
+}
+
+void ForkRelease::start() {
+  if (environment_.owns(to.shard) || environment_.parents_elsewhere == nullptr) {
+    return registry_.dispatch(this);
+  }
+  environment_.parents_elsewhere->let_go(to, link_.child_history,
+                                         [this](bool told) { on_told(told); });
 }
 
 void ForkRelease::answer(Outcome outcome, bool) {
@@ -20,10 +33,13 @@ void ForkRelease::answer(Outcome outcome, bool) {
   }
   const auto* refusal = std::get_if<Refusal>(&outcome);
   // A parent that does not know the fork has been told before.
-  const bool told = std::holds_alternative<Receipt>(outcome) ||
-                    (refusal != nullptr && refusal->reason == Reason::fork_not_found);
+  on_told(std::holds_alternative<Receipt>(outcome) ||
+          (refusal != nullptr && refusal->reason == Reason::fork_not_found));
+}
+
+void ForkRelease::on_told(bool told) {
   if (!told) {
-    spdlog::warn("fork release postponed: parent busy, shard {}", to.shard.value);
+    spdlog::warn("fork release postponed: parent busy or away, shard {}", to.shard.value);
     delete this;
     return;
   }

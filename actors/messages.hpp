@@ -28,6 +28,9 @@ struct UnfollowMessage {
   uint64_t watcher = 0;
 };
 
+/// Take up what is left unfinished.
+struct WakeMessage {};
+
 /// End when nothing is under way. No call follows.
 struct RetireMessage {};
 
@@ -42,5 +45,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::LoadMessage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::CallMessage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::WrittenMessage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::UnfollowMessage)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::WakeMessage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::RetireMessage)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(parley::OwnershipMessage)

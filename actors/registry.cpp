@@ -79,13 +79,19 @@ bool Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
 
 void Registry::wake(const Address& address) {
   if (!environment_.owns(address.shard)) return;
+  InlineUnit& unit = InlineUnit::here(system_);
   Stripe& stripe = stripe_of(address);
   {
     absl::MutexLock lock(&stripe.mutex);
-    if (!closed_ && !stripe.entries.contains(address.key)) activate(stripe, address);
+    const auto found = stripe.entries.find(address.key);
+    if (found == stripe.entries.end()) {
+      if (!closed_) activate(stripe, address);
+    } else if (!found->second->ending) {
+      unit.enqueue(found->second->actor, WakeMessage{});
+    }
   }
   // What had to make room for it is to end now, not when this thread next has a call.
-  InlineUnit::here(system_).run();
+  unit.run();
 }
 
 Registry::Entry& Registry::activate(Stripe& stripe, const Address& address) {
@@ -211,7 +217,7 @@ void Registry::unfollow(const Address& address, uint64_t watcher) {
 }
 
 void Registry::release_wanted(const Address& child, const ParentLink& link) {
-  dispatch(new ForkRelease(*this, environment_.shard_count, child, link));
+  (new ForkRelease(*this, environment_, child, link))->start();
 }
 
 bool Registry::is_live(const Address& address) const {

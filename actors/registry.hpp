@@ -45,7 +45,7 @@ class Registry final : public ActivationKeeper {
   /// Hands a call to its conversation and runs that on this thread if it is awake; one to a shard
   /// that is not owned here is answered so. Never blocks.
   void dispatch(Call* call);
-  /// Begins an activation without a call: a conversation takes up what it left unfinished.
+  /// A conversation takes up what it left unfinished, also where it is not live yet.
   void wake(const Address& address);
   /// The watcher has gone; nothing happens if the conversation is not live.
   void unfollow(const Address& address, uint64_t watcher);

@@ -121,20 +121,28 @@ uint64_t layout_digest(const std::vector<NodeName>& nodes, uint32_t shard_count)
   return hash64(absl::StrCat(shard_count, " ", names(nodes)), k_digest_seed);
 }
 
-Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
-                               std::vector<NodeName> nodes, uint32_t shard_count) {
+Result<std::optional<NodeShards>> read_shards(const std::string& data_dir) {
   const std::string path = file_of(data_dir);
   const auto text = read_whole(path);
   if (!text.ok()) return text.status();
+  if (!*text) return std::nullopt;
+  auto stored = parse_shards(**text, path);
+  if (!stored.ok()) return stored.status();
+  return *std::move(stored);
+}
+
+Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
+                               std::vector<NodeName> nodes, uint32_t shard_count) {
+  auto found = read_shards(data_dir);
+  if (!found.ok()) return found.status();
   NodeShards first = NodeShards::first(self, std::move(nodes), shard_count);
-  if (*text) {
-    auto stored = parse_shards(**text, path);
-    if (!stored.ok()) return stored.status();
-    if (stored->self != self || stored->nodes != first.nodes ||
-        stored->holdings.size() != shard_count) {
+  if (*found) {
+    const NodeShards& stored = **found;
+    if (stored.self != self || stored.nodes != first.nodes ||
+        stored.holdings.size() != shard_count) {
       return absl::FailedPreconditionError(absl::StrCat(
-          "this storage is that of node ", stored->self.value, " in a cluster of ",
-          names(stored->nodes), " with ", stored->holdings.size(),
+          "this storage is that of node ", stored.self.value, " in a cluster of ",
+          names(stored.nodes), " with ", stored.holdings.size(),
           " shards; give --node, --peers and --shards accordingly, or another --data-dir"));
     }
     return stored;
@@ -148,7 +156,8 @@ Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self
   }
   std::error_code error;
   std::filesystem::create_directories(data_dir, error);
-  if (Status status = write_whole(path, format_shards(first)); !status.ok()) return status;
+  Status status = write_whole(file_of(data_dir), format_shards(first));
+  if (!status.ok()) return status;
   return first;
 }
 

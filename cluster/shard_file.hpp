@@ -33,6 +33,8 @@ Result<NodeShards> parse_shards(const std::string& text, const std::string& path
 /// What nodes must agree on before they talk: the number of shards and the first list of nodes.
 uint64_t layout_digest(const std::vector<NodeName>& nodes, uint32_t shard_count);
 
+/// Nothing where the storage is no node's of a cluster.
+Result<std::optional<NodeShards>> read_shards(const std::string& data_dir);
 /// Reads the file of `data_dir`, or writes that of a first start. FAILED_PRECONDITION where what is
 /// stored belongs to another node, another cluster or no cluster.
 Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,

@@ -6,6 +6,7 @@
 #include "services/conversation_service.hpp"
 #include "services/lambda_call.hpp"
 #include "services/peer_calls.hpp"
+#include "services/remote_forks.hpp"
 #include "services/translate.hpp"
 
 namespace parley {
@@ -61,12 +62,8 @@ class Forking : public std::enable_shared_from_this<Forking> {
 
   void start() {
     parent_ = node_.address(rpc_->tenant, rpc_->request.thread_id());
-    const std::string wanted = fork_thread(rpc_->request, node_.environment.ids.fresh());
-    child_ = node_.address(rpc_->tenant, wanted);
-    if (node_.elsewhere(child_) != nullptr) {
-      return rpc_->finish_error(make_error(ErrorId::other_node));
-    }
-    auto asked = translate(rpc_->request, wanted, node_.environment.limits);
+    child_ = node_.address(rpc_->tenant, name_of_child());
+    auto asked = translate(rpc_->request, child_.key.thread, node_.environment.limits);
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
     auto& note = std::get<Asked>(asked);
     ask(parent_, Mutate{std::move(note.command), note.meta}, &Forking::on_noted);
@@ -74,6 +71,19 @@ class Forking : public std::enable_shared_from_this<Forking> {
 
  private:
   using Step = void (Forking::*)(const Done&);
+
+  /// Where nobody says what it is called, it lies with its parent, wherever that is moved.
+  std::string name_of_child() {
+    const auto fresh = [&] { return fork_thread(rpc_->request, node_.environment.ids.fresh()); };
+    std::string name = fresh();
+    const bool any_name =
+        rpc_->request.new_thread_id().empty() && rpc_->request.request_id().empty();
+    const size_t tries = any_name && node_.router != nullptr ? k_names_tried_max : 0;
+    for (size_t i = 0; i < tries && node_.address(rpc_->tenant, name).shard != parent_.shard; ++i) {
+      name = fresh();
+    }
+    return name;
+  }
 
   void ask(const Address& whom, Call::Kind what, Step next, LambdaCall::OnRender on_render = {}) {
     auto on_done = [self = shared_from_this(), next](const Done& done) { ((*self).*next)(done); };
@@ -89,35 +99,62 @@ class Forking : public std::enable_shared_from_this<Forking> {
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           auto point =
               fork_point(state, self->parent_.key.thread, self->parent_.shard, self->noted_.fork);
-          if (point) self->creation_ = fork_creation(self->rpc_->request, *std::move(point));
+          if (point) self->point_ = *std::move(point);
         });
   }
 
   void on_parent_read(const Done& done) {
     if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
-    if (!creation_) {
+    if (!point_) {
       // The fork was made by an earlier try of this request, and erased since.
       return rpc_->finish_error(
           error_of(Refusal{Reason::conversation_not_found, {}, {}}, child_.key));
     }
-    ask(child_, Mutate{std::move(creation_->command), creation_->meta, true}, &Forking::on_created,
+    if (const NodeName* owner = node_.elsewhere(child_)) return create_elsewhere(*owner);
+    Asked creation = fork_creation(rpc_->request, *std::move(point_));
+    ask(child_, Mutate{std::move(creation.command), creation.meta, true}, &Forking::on_created,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           fill_conversation(state, self->child_.key.thread,
                             *self->response_.mutable_conversation());
         });
   }
 
-  void on_created(const Done& done) {
-    if (done.receipt() == nullptr) {
-      refusal_ = done.error();
-      // Only where another conversation has the name: a fork that is over may have forks of its
-      // own, which still show what the parent keeps.
-      if (done.was_refused && done.refused_for == Reason::conversation_exists) {
-        return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
-      }
-      return rpc_->finish_error(refusal_);
+  void create_elsewhere(const NodeName& owner) {
+    const auto asked =
+        create_fork_request(child_.key.thread, rpc_->request.title(), *std::move(point_));
+    ask_elsewhere(owner, RemoteForks::k_create_fork, asked.SerializeAsString(),
+                  &Forking::on_created_elsewhere);
+  }
+
+  void on_created_elsewhere(Checked<std::string> body) {
+    if (const auto* error = std::get_if<ApiError>(&body)) return on_not_created(*error);
+    cluster::v1::CreateForkAnswer answer;
+    auto& made = *response_.mutable_conversation();
+    if (!answer.ParseFromString(std::get<std::string>(body)) ||
+        !made.ParseFromString(answer.conversation())) {
+      return rpc_->finish_error(make_error(ErrorId::internal));
     }
-    created_ = *done.receipt();
+    created_ = {static_cast<uint64_t>(made.version())};
+    check_parent();
+  }
+
+  void on_created(const Done& done) {
+    if (done.receipt() == nullptr) return on_not_created(done.error());
+    created_ = done.receipt()->version;
+    check_parent();
+  }
+
+  void on_not_created(const ApiError& why) {
+    refusal_ = why;
+    // Only where another conversation has the name: a fork that is over may have forks of its own,
+    // which still show what the parent keeps.
+    if (why.reason == error_row(ErrorId::conversation_exists).reason) {
+      return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
+    }
+    rpc_->finish_error(refusal_);
+  }
+
+  void check_parent() {
     ask(parent_, Read{}, &Forking::on_checked,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           self->kept_ = state.lineage_of_child(self->noted_.fork) != nullptr;
@@ -130,23 +167,46 @@ class Forking : public std::enable_shared_from_this<Forking> {
     if (done.receipt() == nullptr && !parent_gone) return rpc_->finish_error(done.error());
     if (!kept_ && !parent_gone) {
       refusal_ = error_of(Refusal{Reason::fork_not_found, {}, {}}, parent_.key);
-      return ask(child_, Mutate{DeleteConversation{}, {{}, 0, created_.version}},
-                 &Forking::on_let_go);
+      return undo_creation();
     }
     response_.set_parent_version(static_cast<int64_t>(noted_.version.value));
     rpc_->finish_message(response_);
   }
 
+  void undo_creation() {
+    const NodeName* owner = node_.elsewhere(child_);
+    if (owner == nullptr) {
+      return ask(child_, Mutate{DeleteConversation{}, {{}, 0, created_}}, &Forking::on_let_go);
+    }
+    v1::DeleteConversationRequest request;
+    request.set_thread_id(child_.key.thread);
+    request.set_expected_version(static_cast<int64_t>(created_.value));
+    ask_elsewhere(*owner, "DeleteConversation", request.SerializeAsString(),
+                  &Forking::on_let_go_elsewhere);
+  }
+
   void on_let_go(const Done&) { rpc_->finish_error(refusal_); }
+  void on_let_go_elsewhere(Checked<std::string>) { rpc_->finish_error(refusal_); }
+
+  void ask_elsewhere(const NodeName& owner, const std::string& method, std::string body,
+                     void (Forking::*next)(Checked<std::string>)) {
+    const auto tell = [self = shared_from_this(), next](Checked<std::string> answer) {
+      ((*self).*next)(std::move(answer));
+    };
+    node_.router->ask(owner, {method, rpc_->tenant, std::move(body), forwarded_micros(*rpc_)},
+                      new AnswerWaiter(owner, tell));
+  }
+
+  static constexpr size_t k_names_tried_max = 4096;
 
   Node& node_;
   Origin* rpc_;
   Address parent_;
   Address child_;
   Receipt noted_;
-  Receipt created_;
+  Version created_;  ///< the child's, when it was new
   bool kept_ = false;
-  std::optional<Asked> creation_;
+  std::optional<ForkPoint> point_;
   ApiError refusal_;
   v1::ForkConversationResponse response_;
 };

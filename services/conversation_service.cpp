@@ -85,8 +85,9 @@ class WindowCall final : public Call {
     } else if (bytes_) {
       rpc_->finish(*std::move(bytes_));
     } else {
-      node_.blocking([&node = node_, rpc = rpc_, page = std::move(page_), make = std::move(make_),
-                      read = std::get<Read>(what), tries = tries_] {
+      const bool far = page_.reaches_elsewhere(node_);
+      auto job = [&node = node_, rpc = rpc_, page = std::move(page_), make = std::move(make_),
+                  read = std::get<Read>(what), tries = tries_] {
         auto answer = page.read(node);
         if (auto* bytes = std::get_if<std::string>(&answer)) return rpc->finish(std::move(*bytes));
         // A reset may have erased the messages meanwhile: then the conversation is asked again.
@@ -94,7 +95,8 @@ class WindowCall final : public Call {
           return node.registry.dispatch(new WindowCall(node, rpc, read, make, tries - 1));
         }
         rpc->finish_error(std::get<ApiError>(answer));
-      });
+      };
+      far ? node_.in_background(std::move(job)) : node_.blocking(std::move(job));
     }
     delete this;
   }

@@ -129,10 +129,7 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
      "with the same request_id.",
      k_later_ms},
     {Id::other_node, "OTHER_NODE", Code::kUnimplemented,
-     "In a cluster this release forks only on the node that holds all of it, and neither exports "
-     "nor "
-     "imports. LocateConversation names the node; a fork needs another new_thread_id, or another "
-     "request_id where its id is made from that."},
+     "In a cluster this release neither exports nor imports. Call a server that is alone."},
     {Id::server_draining, "SERVER_DRAINING", Code::kUnavailable,
      "The server is stopping. Send it again with the same request_id, to another server; resume a "
      "watch "

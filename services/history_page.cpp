@@ -137,6 +137,14 @@ bool HistoryPage::outdated(Node& node) const {
          (now.ok() && now->current.history != state_->current.history);
 }
 
+bool HistoryPage::reaches_elsewhere(const Node& node) const {
+  if (node.router == nullptr) return false;
+  const auto spans = state_->spans(address_.shard);
+  return std::any_of(spans.begin(), spans.end(), [&](const HistorySpan& span) {
+    return node.router->elsewhere(span.shard) != nullptr;
+  });
+}
+
 Checked<std::string> HistoryPage::read(Node& node) const {
   if (listing_) return read_listing(node);
   if (as_of_) return read_version(node);

@@ -42,6 +42,20 @@ void Forwarding::failed(PeerFailure failure) {
   delete this;
 }
 
+void AnswerWaiter::answered(PeerAnswer answer) {
+  if (answer.code != 0) return end(error_of(answer));
+  end(std::move(answer.body));
+}
+
+void AnswerWaiter::failed(PeerFailure failure) { end(error_of(failure, node_)); }
+
+void AnswerWaiter::end(Checked<std::string> answer) {
+  // Why first: what it is told may be the last that keeps something alive.
+  const Tell tell = std::move(tell_);
+  delete this;
+  tell(std::move(answer));
+}
+
 int64_t forwarded_micros(const Reply& client) {
   return std::min(client.micros_left(), k_patience_micros);
 }

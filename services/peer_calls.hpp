@@ -108,6 +108,23 @@ class NobodyWaits final : public PeerWaiter {
   void failed(PeerFailure) override { delete this; }
 };
 
+/// Calls one function with the answer's body, or with why there is none.
+///
+/// Owns itself: gone once told.
+class AnswerWaiter final : public PeerWaiter {
+ public:
+  using Tell = std::function<void(Checked<std::string>)>;
+  AnswerWaiter(NodeName node, Tell tell) : node_(std::move(node)), tell_(std::move(tell)) {}
+  void answered(PeerAnswer answer) override;
+  void failed(PeerFailure failure) override;
+
+ private:
+  void end(Checked<std::string> answer);
+
+  const NodeName node_;
+  Tell tell_;
+};
+
 /// How long a node waits for another one where its client did not say: INT64_MAX becomes a bound.
 int64_t forwarded_micros(const Reply& client);
 ApiError error_of(PeerFailure failure, const NodeName& node);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@
 #include "services/peer_calls.hpp"
 #include "services/peers.hpp"
 #include "services/release.hpp"
+#include "services/remote_forks.hpp"
 #include "services/remote_watches.hpp"
 #include "services/transfer_service.hpp"
 
@@ -136,6 +138,7 @@ class RunningServer final : public Server {
   std::unique_ptr<CafTransport> transport_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<RemoteWatches> remote_watches_;
+  std::unique_ptr<RemoteForks> remote_forks_;
   std::atomic<size_t> next_queue_{0};
 
   ConversationRpcs conversation_rpcs_;
@@ -214,6 +217,10 @@ void RunningServer::prepare_links() {
   remote_watches_ = std::make_unique<RemoteWatches>(*node_);
   remote_watches_->serve(*peers_);
   node_->remote_watches = remote_watches_.get();
+  remote_forks_ = std::make_unique<RemoteForks>(*node_);
+  remote_forks_->serve(*peers_);
+  store_->look_elsewhere(*remote_forks_);
+  environment_->parents_elsewhere = remote_forks_.get();
 }
 
 void RunningServer::build(grpc::ServerBuilder& builder) {
@@ -293,9 +300,18 @@ void RunningServer::finish_releases() {
 }
 
 void RunningServer::keep_house() {
+  std::map<NodeName, uint64_t> sessions;
   while (!house_closed_.WaitForNotificationWithTimeout(k_sweep_interval)) {
     registry_->sweep();
-    if (remote_watches_) remote_watches_->sweep();
+    if (!router_) continue;
+    remote_watches_->sweep();
+    bool linked_anew = false;
+    for (const NodeName& other : router_->others()) {
+      const uint64_t session = router_->session(other);
+      linked_anew |= std::exchange(sessions[other], session) != session && session != 0;
+    }
+    // Of forks whose parents were away.
+    if (linked_anew) node_->blocking([this] { finish_releases(); });
   }
 }
 

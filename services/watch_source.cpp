@@ -92,6 +92,16 @@ std::optional<WatchBeginning> beginning_of(const cluster::v1::WatchBeginning& to
   return beginning;
 }
 
+Checked<WatchBeginning> beginning_in(const Checked<std::string>& answer) {
+  if (const auto* error = std::get_if<ApiError>(&answer)) return *error;
+  cluster::v1::FollowAnswer told;
+  auto beginning = told.ParseFromString(std::get<std::string>(answer))
+                       ? beginning_of(told.beginning())
+                       : std::optional<WatchBeginning>();
+  if (!beginning) return make_error(ErrorId::internal);
+  return *std::move(beginning);
+}
+
 }  // namespace
 
 uint64_t fresh_watcher() {
@@ -118,39 +128,6 @@ void follow_here(Node& node, const Address& address, const Follow& wish,
                  std::shared_ptr<WatchListener> listener) {
   node.registry.dispatch(new FollowHere(node, address, wish, std::move(listener)));
 }
-
-/// Waits for what another node says of a conversation to be watched.
-class OpeningWaiter final : public PeerWaiter {
- public:
-  OpeningWaiter(std::shared_ptr<WatchSource> source, NodeName owner)
-      : source_(std::move(source)), owner_(std::move(owner)) {}
-  void answered(PeerAnswer answer) override {
-    tell(beginning_in(answer));
-    delete this;
-  }
-  void failed(PeerFailure failure) override {
-    tell(error_of(failure, owner_));
-    delete this;
-  }
-
- private:
-  static Checked<WatchBeginning> beginning_in(const PeerAnswer& answer) {
-    if (answer.code != 0) return error_of(answer);
-    cluster::v1::FollowAnswer told;
-    auto beginning = told.ParseFromString(answer.body) ? beginning_of(told.beginning())
-                                                       : std::optional<WatchBeginning>();
-    if (!beginning) return make_error(ErrorId::internal);
-    return *std::move(beginning);
-  }
-  void tell(Checked<WatchBeginning> beginning) {
-    if (const auto listener = source_->listener_.lock()) {
-      listener->on_beginning(std::move(beginning));
-    }
-  }
-
-  const std::shared_ptr<WatchSource> source_;
-  const NodeName owner_;
-};
 
 /// Waits for what another node says that follows.
 class FollowWaiter final : public PeerWaiter {
@@ -199,8 +176,13 @@ void WatchSource::open_elsewhere(const NodeName& owner) {
   asked.set_thread_id(address_.key.thread);
   asked.set_wait_for_create(wait_for_create_);
   asked.set_opening(true);
+  const auto tell = [self = shared_from_this()](const Checked<std::string>& answer) {
+    if (const auto listener = self->listener_.lock()) {
+      listener->on_beginning(beginning_in(answer));
+    }
+  };
   node_.router->ask(owner, request(RemoteWatches::k_follow, asked.SerializeAsString()),
-                    new OpeningWaiter(shared_from_this(), owner));
+                    new AnswerWaiter(owner, tell));
 }
 
 void WatchSource::ask(Version after) {

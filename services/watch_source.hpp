@@ -66,7 +66,6 @@ class WatchSource final : public std::enable_shared_from_this<WatchSource> {
   void close() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  friend class OpeningWaiter;
   friend class FollowWaiter;
 
   /// Of the last question to another node.

@@ -163,7 +163,8 @@ Result<VerifyReport> LocalJournal::verify(
     const std::function<void(const VerifyReport&)>& progress) {
   if (Status status = applier_->wait_for_all(); !status.ok()) return status;
   const StoreView view(*store_);
-  return Verification(view, options_.shard_count, progress).run();
+  const auto foreign = [this](Shard shard) { return elsewhere(shard); };
+  return Verification(view, options_.shard_count, foreign, progress).run();
 }
 
 }  // namespace parley

@@ -20,6 +20,8 @@ class Damage;
 class DataDir;
 class DiskFloor;
 class Heads;
+class ForeignHistories;
+class PageFill;
 class RocksStore;
 class StoreView;
 class Upkeep;
@@ -115,6 +117,10 @@ class LocalJournal final : public Journal {
   Result<ListedPage> list(const ListQuery& query) override;
   Result<std::vector<UnfinishedRelease>> unfinished_releases() override;
 
+  /// Where it is to read what forks share with parents of other nodes. Before anything is loaded;
+  /// outlives the journal's use.
+  void look_elsewhere(ForeignHistories& foreign) { foreign_ = &foreign; }
+
   /// Deletes a damaged conversation, which cannot be loaded to be deleted. FAILED_PRECONDITION
   /// where it is not damaged.
   Status erase(const ConversationKey& key, Shard shard);
@@ -154,11 +160,17 @@ class LocalJournal final : public Journal {
   Status await(const ConversationKey& key, uint64_t hash);
   Status check_undamaged(const ConversationKey& key, uint64_t hash) const;
   Status note(const ConversationKey& key, uint64_t hash, Status status);
+  [[nodiscard]] bool elsewhere(Shard shard) const;
+  [[nodiscard]] MessageRange recent_here(const State& state, Shard shard) const;
+  Result<std::vector<Message>> read_across(const MessageRange& range, PageBounds bounds);
+  Status read_elsewhere(HistorySpan part, bool newest_first, PageBounds bounds,
+                        std::vector<Message>& messages, PageFill& fill);
   void submit(std::shared_ptr<struct Pending> pending);
   Result<Commit> erasure_of(const ConversationKey& key, Shard shard, uint64_t hash);
 
   LocalOptions options_;
   bool flush_on_close_ = true;
+  ForeignHistories* foreign_ = nullptr;  ///< null where all histories are here
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<Identity> identity_;

@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 #include "base/log.hpp"
 #include "storage/applier.hpp"
 #include "storage/damage.hpp"
+#include "storage/foreign_histories.hpp"
 #include "storage/heads.hpp"
 #include "storage/keys.hpp"
 #include "storage/local_journal.hpp"
@@ -40,7 +43,7 @@ Result<Loaded> LocalJournal::load(const ConversationKey& key, Shard shard) {
     recent.clear();
     if (read->last_sequence.value == 0 || window == 0) return read;
     auto messages =
-        read_stored_messages(view, recent_range(*read, shard),
+        read_stored_messages(view, recent_here(*read, shard),
                              {.count_max = window, .bytes_max = options_.limits.hot_window_bytes});
     if (!messages.ok()) return note(key, hash, messages.status());
     recent.assign(std::make_move_iterator(messages->rbegin()),
@@ -91,6 +94,54 @@ Result<EventList> LocalJournal::read_events(const ConversationKey& key, Shard sh
   return events;
 }
 
+bool LocalJournal::elsewhere(Shard shard) const {
+  return foreign_ != nullptr && foreign_->elsewhere(shard);
+}
+
+/// A fresh activation does not wait for other nodes: its window holds what of the newest is here.
+MessageRange LocalJournal::recent_here(const State& state, Shard shard) const {
+  MessageRange range = recent_range(state, shard);
+  const auto last_elsewhere =
+      std::find_if(range.spans.rbegin(), range.spans.rend(),
+                   [&](const HistorySpan& span) { return elsewhere(span.shard); });
+  range.spans.erase(range.spans.begin(), last_elsewhere.base());
+  return range;
+}
+
+Result<std::vector<Message>> LocalJournal::read_across(const MessageRange& range,
+                                                       PageBounds bounds) {
+  std::vector<Message> messages;
+  PageFill fill(bounds);
+  for (const HistorySpan& part : parts_of(range)) {
+    if (fill.full()) break;
+    Status status =
+        elsewhere(part.shard)
+            ? read_elsewhere(part, range.newest_first, bounds, messages, fill)
+            : read_stored_part(StoreView(*store_), part, range.newest_first, messages, fill);
+    if (!status.ok()) return status;
+  }
+  return messages;
+}
+
+Status LocalJournal::read_elsewhere(HistorySpan part, bool newest_first, PageBounds bounds,
+                                    std::vector<Message>& messages, PageFill& fill) {
+  while (part.first <= part.last && !fill.full()) {
+    auto read = foreign_->read(part, newest_first, {fill.room(), bounds.bytes_max});
+    if (!read.ok()) return read.status();
+    if (read->empty()) return absl::InternalError("another node sent no message of a history");
+    for (Message& message : *read) {
+      if (!fill.take(message.body->size())) return absl::OkStatus();
+      if (newest_first) {
+        part.last = {message.sequence.value - 1};
+      } else {
+        part.first = message.sequence.next();
+      }
+      messages.push_back(std::move(message));
+    }
+  }
+  return absl::OkStatus();
+}
+
 Result<std::vector<Message>> LocalJournal::read_messages(const MessageRange& range,
                                                          PageBounds bounds) {
   std::vector<uint64_t> hashes;
@@ -98,7 +149,8 @@ Result<std::vector<Message>> LocalJournal::read_messages(const MessageRange& ran
     hashes.push_back(Heads::history_key(part.history));
   }
   if (Status status = applier_->wait_for(hashes); !status.ok()) return status;
-  auto messages = read_stored_messages(StoreView(*store_), range, bounds);
+  auto messages = foreign_ == nullptr ? read_stored_messages(StoreView(*store_), range, bounds)
+                                      : read_across(range, bounds);
   // Which conversation it was is not known here: histories are shared.
   if (absl::IsDataLoss(messages.status())) damage_->saw(hashes.empty() ? 0 : hashes.front());
   return messages;

@@ -86,7 +86,8 @@ Status restore_backup(const RestoreRequest& request,
 }
 
 Result<VerifyReport> verify_store(const std::string& data_dir,
-                                  const std::function<void(const VerifyReport&)>& progress) {
+                                  const std::function<void(const VerifyReport&)>& progress,
+                                  const std::function<bool(Shard)>& elsewhere) {
   auto dir = DataDir::lock_existing(data_dir);
   if (!dir.ok()) return dir.status();
   auto identity = read_identity(data_dir);
@@ -101,7 +102,7 @@ Result<VerifyReport> verify_store(const std::string& data_dir,
     return report;
   }
   const StoreView view(**store);
-  Verification verification(view, (*identity)->shard_count, progress);
+  Verification verification(view, (*identity)->shard_count, elsewhere, progress);
   const auto applied = (*store)->applied();
   if (!applied.ok()) return applied.status();
   Status status = verify_log(*dir, **identity, *applied, verification);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.hpp"
 #include "base/result.hpp"
 
 namespace parley {
@@ -49,8 +50,9 @@ struct VerifyReport {
 /// Reads and checks every stored byte of a data directory that no server has open; changes nothing.
 /// Damage is a problem in the report, not an error: an error means that the reading could not go on
 /// (no such directory, a server holds it). `progress` is called on the calling thread, now and then
-/// and at the end.
+/// and at the end. `elsewhere` tells the shards that other nodes of a cluster have; null: none.
 Result<VerifyReport> verify_store(const std::string& data_dir,
-                                  const std::function<void(const VerifyReport&)>& progress);
+                                  const std::function<void(const VerifyReport&)>& progress,
+                                  const std::function<bool(Shard)>& elsewhere = {});
 
 }  // namespace parley

@@ -134,19 +134,6 @@ class Fold {
   bool done_ = false;
 };
 
-/// Reads one part of a range into a page.
-Status read_part(const StoreView& view, const HistorySpan& part, bool newest_first,
-                 std::vector<Message>& messages, PageFill& fill) {
-  HistoryReader history(view, part.shard, part.history);
-  const uint64_t count = part.last.value - part.first.value + 1;
-  for (uint64_t i = 0; i < count && !fill.full(); ++i) {
-    auto message = history.at({newest_first ? part.last.value - i : part.first.value + i});
-    if (!message.ok()) return message.status();
-    if (fill.take(message->body->size())) messages.push_back(*std::move(message));
-  }
-  return absl::OkStatus();
-}
-
 /// Puts the bodies into an event's messages, where they are still kept.
 Status fill_bodies(Event& event, Version reset, HistoryReader& history) {
   auto* appended = std::get_if<MessagesAppended>(&event.body);
@@ -313,15 +300,26 @@ Status HistoryReader::missing(Sequence sequence) const {
       "and restore a backup if it stays"));
 }
 
+Status read_stored_part(const StoreView& view, const HistorySpan& part, bool newest_first,
+                        std::vector<Message>& messages, PageFill& fill) {
+  HistoryReader history(view, part.shard, part.history);
+  const uint64_t count = part.last.value - part.first.value + 1;
+  for (uint64_t i = 0; i < count && !fill.full(); ++i) {
+    auto message = history.at({newest_first ? part.last.value - i : part.first.value + i});
+    if (!message.ok()) return message.status();
+    if (fill.take(message->body->size())) messages.push_back(*std::move(message));
+  }
+  return absl::OkStatus();
+}
+
 Result<std::vector<Message>> read_stored_messages(const StoreView& view, const MessageRange& range,
                                                   PageBounds bounds) {
   std::vector<Message> messages;
   PageFill fill(bounds);
   for (const HistorySpan& part : parts_of(range)) {
     if (fill.full()) break;
-    if (Status status = read_part(view, part, range.newest_first, messages, fill); !status.ok()) {
-      return status;
-    }
+    Status status = read_stored_part(view, part, range.newest_first, messages, fill);
+    if (!status.ok()) return status;
   }
   return messages;
 }

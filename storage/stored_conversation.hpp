@@ -12,6 +12,8 @@
 /// sequences without gaps, and the end where the head says it is. Damage is DATA_LOSS.
 namespace parley {
 
+class PageFill;
+
 /// The head as it is stored. There is one exactly where the conversation exists.
 struct HeadRow {
   Head head;
@@ -61,6 +63,9 @@ Result<State> read_remains(const StoreView& view, const ConversationKey& key, Sh
 Result<EventList> read_stored_events(const StoreView& view, const ConversationKey& key, Shard shard,
                                      const Head& now, Version after, PageBounds bounds);
 
+/// One part of a range, as much as still fits, behind what there is of `messages`.
+Status read_stored_part(const StoreView& view, const HistorySpan& part, bool newest_first,
+                        std::vector<Message>& messages, PageFill& fill);
 Result<std::vector<Message>> read_stored_messages(const StoreView& view, const MessageRange& range,
                                                   PageBounds bounds);
 

@@ -39,8 +39,12 @@ Sequence highest_shared(const Lineage& lineage) {
 
 }  // namespace
 
-Verification::Verification(const StoreView& view, uint32_t shard_count, Progress progress)
-    : view_(view), shard_count_(shard_count), progress_(std::move(progress)) {}
+Verification::Verification(const StoreView& view, uint32_t shard_count, Elsewhere elsewhere,
+                           Progress progress)
+    : view_(view),
+      shard_count_(shard_count),
+      elsewhere_(std::move(elsewhere)),
+      progress_(std::move(progress)) {}
 
 void Verification::add_problem(std::string where, std::string what) {
   if (report_.problems.size() >= k_problems_max) return;
@@ -279,6 +283,7 @@ Status Verification::check_index(const Subject& subject) {
 /// Its own messages one by one; of what it shares, that the last of each part is there.
 Status Verification::check_lineage(const Subject& subject, const Lineage& lineage, Sequence last) {
   for (const HistorySpan& span : lineage.past) {
+    if (elsewhere_ && elsewhere_(span.shard)) continue;
     HistoryReader shared(view_, span.shard, span.history);
     const Status status = shared.at(span.last).status();
     if (absl::IsUnavailable(status)) return status;

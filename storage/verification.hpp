@@ -19,7 +19,10 @@ namespace parley {
 class Verification {
  public:
   using Progress = std::function<void(const VerifyReport&)>;
-  Verification(const StoreView& view, uint32_t shard_count, Progress progress);
+  using Elsewhere = std::function<bool(Shard)>;
+  /// What forks share with parents in shards that lie `elsewhere` is not looked for; null: nothing
+  /// does.
+  Verification(const StoreView& view, uint32_t shard_count, Elsewhere elsewhere, Progress progress);
   /// What was found in the log or elsewhere comes first.
   void add_problem(std::string where, std::string what);
   Result<VerifyReport> run();
@@ -57,6 +60,7 @@ class Verification {
 
   const StoreView& view_;
   const uint32_t shard_count_;
+  const Elsewhere elsewhere_;
   const Progress progress_;
   VerifyReport report_;
   uint64_t expected_rows_ = 0;

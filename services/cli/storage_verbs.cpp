@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "cluster/shard_file.hpp"
 #include "services/cli/failures.hpp"
 #include "services/cli/options.hpp"
 #include "services/cli/progress.hpp"
@@ -89,10 +90,16 @@ Status verify_online(Run& run) {
 }
 
 Status verify_offline(Run& run, const std::string& data_dir) {
+  const auto shards = read_shards(data_dir);
+  if (!shards.ok()) return shards.status();
+  const auto elsewhere = [&](Shard shard) {
+    return *shards && (*shards)->holdings[shard.value].kind != Holding::Kind::owned;
+  };
   Progress progress(run.console, "verify", true);
-  const auto report = verify_store(data_dir, [&](const VerifyReport& so_far) {
+  const auto on_progress = [&](const VerifyReport& so_far) {
     progress.update(so_far.bytes, 0, absl::StrCat(so_far.conversations, " conversations"));
-  });
+  };
+  const auto report = verify_store(data_dir, on_progress, elsewhere);
   progress.clear();
   if (!report.ok()) return report.status();
   v1::VerifyStorageResponse read;
