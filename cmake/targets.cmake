@@ -39,14 +39,14 @@ function(parley_test)
     ENVIRONMENT "PARLEY_BIN=${CMAKE_BINARY_DIR}/bin;PARLEY_SOURCE=${CMAKE_SOURCE_DIR}")
 endfunction()
 
-# parley_test_again(NAME name TEST test ENVIRONMENT variable=value...): runs a test that is there under
-# other circumstances.
+# parley_test_again(NAME name TEST test ENVIRONMENT variable=value... [ARGS ..]): runs a test that is
+# there under other circumstances.
 function(parley_test_again)
-  cmake_parse_arguments(ARG "" "NAME;TEST" "ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;TEST" "ENVIRONMENT;ARGS" ${ARGN})
   get_test_property(${ARG_TEST} TIMEOUT timeout)
   get_test_property(${ARG_TEST} LABELS labels)
   get_test_property(${ARG_TEST} ENVIRONMENT environment)
-  add_test(NAME ${ARG_NAME} COMMAND ${ARG_TEST})
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_TEST} ${ARG_ARGS})
   set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}"
     ENVIRONMENT "${environment};${ARG_ENVIRONMENT}")
 endfunction()

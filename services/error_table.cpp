@@ -128,8 +128,6 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
      "again "
      "with the same request_id.",
      k_later_ms},
-    {Id::other_node, "OTHER_NODE", Code::kUnimplemented,
-     "In a cluster this release neither exports nor imports. Call a server that is alone."},
     {Id::server_draining, "SERVER_DRAINING", Code::kUnavailable,
      "The server is stopping. Send it again with the same request_id, to another server; resume a "
      "watch "

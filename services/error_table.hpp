@@ -57,7 +57,6 @@ enum class ErrorId : uint8_t {
   disk_full,
   overloaded,
   node_unreachable,
-  other_node,
   server_draining,
   watcher_too_slow,
   too_many_watchers,

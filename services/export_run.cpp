@@ -1,11 +1,13 @@
 #include "services/export_run.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_join.h"
 
 #include "services/jsonl.hpp"
+#include "services/remote_reads.hpp"
 #include "services/translate.hpp"
 #include "services/wire.hpp"
 
@@ -45,6 +47,12 @@ ExportRun::Error ExportRun::export_all() {
     const auto& last = page->conversations.back();
     query.after = {last.last_activity, last.thread};
   }
+  if (node_.router != nullptr) {
+    auto others = node_.remote_reads->list_threads(tenant_, request_.user_id());
+    if (!others.ok()) return error_of(others.status());
+    std::move(others->ids.begin(), others->ids.end(), std::back_inserter(threads));
+    hidden_ = hidden_ || others->hidden;
+  }
   std::sort(threads.begin(), threads.end());
   threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
   for (const auto& thread : threads) {
@@ -70,7 +78,7 @@ ExportRun::Error ExportRun::missing() const {
 
 ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exist) {
   const Address address = node_.address(tenant_, thread);
-  auto state = node_.store.read_state(address.key, address.shard);
+  auto state = read_state(address);
   const bool missing = (state.ok() && !state->exists) || absl::IsNotFound(state.status());
   if (missing && !must_exist) return std::nullopt;
   if (missing) return error_of(Refusal{Reason::conversation_not_found, {}, {}}, address.key);
@@ -81,10 +89,15 @@ ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exis
   if (!error || error->code != absl::StatusCode::kDataLoss) return error;
   // A reset or deletion may have erased messages while they were read: then it is exported as it is
   // now.
-  const auto now = node_.store.read_state(address.key, address.shard);
+  const auto now = read_state(address);
   const bool changed = absl::IsNotFound(now.status()) ||
                        (now.ok() && now->current.history != state->current.history);
   return changed ? export_one(thread, must_exist) : error;
+}
+
+Result<State> ExportRun::read_state(const Address& address) const {
+  return node_.elsewhere(address) == nullptr ? node_.store.read_state(address.key, address.shard)
+                                             : node_.remote_reads->read_state(address);
 }
 
 ExportRun::Error ExportRun::for_messages(

@@ -31,6 +31,7 @@ class ExportRun {
   Error export_all();
   [[nodiscard]] Error missing() const;
   Error export_one(const std::string& thread, bool must_exist);
+  [[nodiscard]] Result<State> read_state(const Address& address) const;
   Error send_jsonl(const Address& address, const State& state);
   Error send_full(const Address& address, const State& state);
   /// Calls `each` with every message of the state, in order.

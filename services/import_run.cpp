@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "services/lambda_call.hpp"
+#include "services/import_step.hpp"
 
 namespace parley {
 namespace {
@@ -33,14 +33,8 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
 
   void start(std::vector<ImportPiece> pieces) {
     pieces_ = std::move(pieces);
-    ImportPiece& creation = pieces_.front();
-    auto shown = [self = shared_from_this()](const State& state, const RecentMessages&) {
-      self->there_ = state.last_sequence;
-    };
-    auto done = [self = shared_from_this()](const Done& answer) { self->on_created(answer); };
-    node_.registry.dispatch(new LambdaCall(
-        node_, address_, Mutate{std::move(creation.asked.command), creation.asked.meta, true}, done,
-        shown));
+    import_piece(node_, address_, std::move(pieces_.front().asked),
+                 [self = shared_from_this()](const ImportStep& step) { self->on_created(step); });
   }
 
   void refuse(const ApiError& error) {
@@ -62,19 +56,11 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
   }
 
  private:
-  void on_created(const Done& answer) {
-    if (answer.receipt() == nullptr) return refuse(answer.error());
-    created_ = answer.receipt()->created && !answer.replayed;
-    if (created_ || !answer.replayed) return append_missing();
-    // A repetition is answered from memory of the first time: how far that got has to be read.
-    auto shown = [self = shared_from_this()](const State& state, const RecentMessages&) {
-      self->there_ = state.last_sequence;
-    };
-    auto done = [self = shared_from_this()](const Done& read) {
-      if (read.receipt() == nullptr) return self->refuse(read.error());
-      self->append_missing();
-    };
-    node_.registry.dispatch(new LambdaCall(node_, address_, Read{}, done, shown));
+  void on_created(const ImportStep& step) {
+    if (step.refused) return refuse(*step.refused);
+    created_ = step.created;
+    there_ = step.there;
+    append_missing();
   }
 
   void append_missing() {
@@ -94,19 +80,18 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       if (left_ == 0) return end();
     }
     for (ImportPiece* piece : missing) {
-      auto done = [self = shared_from_this(), count = piece->count](const Done& answer) {
-        self->on_appended(answer, count);
-      };
-      node_.registry.dispatch(new LambdaCall(
-          node_, address_, Mutate{std::move(piece->asked.command), piece->asked.meta}, done));
+      import_piece(node_, address_, std::move(piece->asked),
+                   [self = shared_from_this(), count = piece->count](const ImportStep& step) {
+                     self->on_appended(step, count);
+                   });
     }
   }
 
-  void on_appended(const Done& answer, uint64_t count) {
+  void on_appended(const ImportStep& step, uint64_t count) {
     absl::MutexLock lock(&mutex_);
-    if (answer.receipt() == nullptr) {
-      set_refused(answer.error());
-    } else if (!answer.replayed) {
+    if (step.refused) {
+      set_refused(*step.refused);
+    } else if (!step.replayed) {
       imported_ += count;
     }
     if (--left_ == 0) end();

@@ -16,6 +16,7 @@
 
 namespace parley {
 
+class RemoteReads;
 class RemoteWatches;
 
 /// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each
@@ -37,6 +38,7 @@ class Node {
   LocalJournal& store;
   Router* router = nullptr;  ///< null where this node is alone, as the next
   RemoteWatches* remote_watches = nullptr;
+  RemoteReads* remote_reads = nullptr;
 
   Traffic traffic;
   std::atomic<int64_t> watch_streams{0};

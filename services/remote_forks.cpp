@@ -1,12 +1,7 @@
 #include "services/remote_forks.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <variant>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 
 #include "services/lambda_call.hpp"
 #include "services/translate.hpp"
@@ -19,40 +14,6 @@ namespace pb = cluster::v1;
 
 constexpr int64_t k_answer_micros = 5'000'000;
 constexpr size_t k_id_bytes = sizeof(Id128::bytes);
-
-/// Waits, blocking, for the answer to one question.
-class BlockingWaiter final : public PeerWaiter {
- public:
-  using Told = std::variant<PeerAnswer, PeerFailure>;
-
-  void answered(PeerAnswer answer) override {
-    told_ = std::move(answer);
-    done_.Notify();
-  }
-  void failed(PeerFailure failure) override {
-    told_ = failure;
-    done_.Notify();
-  }
-  /// The link tells within the question's time.
-  Told wait() {
-    done_.WaitForNotification();
-    return std::move(told_);
-  }
-
- private:
-  absl::Notification done_;
-  Told told_;
-};
-
-Result<std::vector<Message>> messages_in(const PeerAnswer& answer, bool newest_first) {
-  pb::ReadHistoryAnswer told;
-  if (!told.ParseFromString(answer.body)) {
-    return absl::InternalError("another node's answer cannot be read");
-  }
-  auto messages = decode_messages(told.messages(), {told.last()});
-  if (messages.ok() && newest_first) std::reverse(messages->begin(), messages->end());
-  return messages;
-}
 
 }  // namespace
 
@@ -96,69 +57,8 @@ std::optional<ForkPoint> fork_point_in(const pb::CreateForkRequest& request) {
 }  // namespace
 
 void RemoteForks::serve(PeerCalls& peers) {
-  peers.add<pb::ReadHistoryRequest>(k_read_history, [this](auto* call) { read_history(call); });
   peers.add<pb::CreateForkRequest>(k_create_fork, [this](auto* call) { create_fork(call); });
   peers.add<pb::ReleaseForkRequest>(k_release_fork, [this](auto* call) { release_fork(call); });
-}
-
-bool RemoteForks::elsewhere(Shard shard) const { return node_.router->elsewhere(shard) != nullptr; }
-
-Result<std::vector<Message>> RemoteForks::read(const HistorySpan& part, bool newest_first,
-                                               PageBounds bounds) {
-  const NodeName* owner = node_.router->elsewhere(part.shard);
-  if (owner == nullptr) return absl::UnavailableError("the shard has just come here; try again");
-  pb::ReadHistoryRequest asked;
-  asked.set_shard(part.shard.value);
-  asked.set_history(std::string(part.history.view()));
-  asked.set_first(part.first.value);
-  asked.set_last(part.last.value);
-  asked.set_newest_first(newest_first);
-  asked.set_count_max(bounds.count_max);
-  asked.set_bytes_max(bounds.bytes_max);
-  BlockingWaiter waiter;
-  node_.router->ask(*owner, {k_read_history, {}, asked.SerializeAsString(), k_answer_micros},
-                    &waiter);
-  const auto told = waiter.wait();
-  if (const auto* answer = std::get_if<PeerAnswer>(&told)) {
-    if (answer->code == 0) return messages_in(*answer, newest_first);
-    const ApiError error = error_of(*answer);
-    return Status(error.code, error.message);
-  }
-  return absl::UnavailableError(absl::StrCat(
-      "node ", owner->value, " does not answer, which has what this fork shares; try again"));
-}
-
-void RemoteForks::read_history(UnaryCall<pb::ReadHistoryRequest>* call) {
-  const auto& asked = call->request;
-  const uint32_t shard_count = node_.environment.shard_count;
-  const bool sound = asked.shard() < shard_count && asked.history().size() == k_id_bytes &&
-                     asked.first() > 0 && asked.first() <= asked.last() && asked.count_max() > 0;
-  if (!sound) return call->finish_error(make_error(ErrorId::invalid_request));
-  const Shard shard{static_cast<uint16_t>(asked.shard())};
-  if (const NodeName* owner = node_.router->elsewhere(shard)) {
-    return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
-  }
-  node_.blocking([this, call, shard] {
-    const auto& wanted = call->request;
-    const Sequence first{wanted.first()};
-    const Sequence last{wanted.last()};
-    const HistorySpan part{shard, Id128::from_bytes(wanted.history()), first, last};
-    const bool newest_first = wanted.newest_first();
-    auto messages =
-        node_.store.read_messages({{part}, first, last, newest_first},
-                                  {static_cast<size_t>(wanted.count_max()),
-                                   std::min<size_t>(static_cast<size_t>(wanted.bytes_max()),
-                                                    node_.environment.limits.response_bytes)});
-    if (!messages.ok()) return call->finish_error(error_of(messages.status()));
-    if (messages->empty()) return call->finish_error(make_error(ErrorId::internal));
-    if (newest_first) std::reverse(messages->begin(), messages->end());
-    std::vector<const Message*> row;
-    for (const Message& message : *messages) row.push_back(&message);
-    pb::ReadHistoryAnswer answer;
-    answer.set_messages(encode_messages(row));
-    answer.set_last(messages->back().sequence.value);
-    call->finish_message(answer);
-  });
 }
 
 void RemoteForks::create_fork(UnaryCall<pb::CreateForkRequest>* call) {

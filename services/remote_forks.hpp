@@ -7,18 +7,15 @@
 #include "parley/cluster/v1/peer.pb.h"
 #include "services/node.hpp"
 #include "services/peer_calls.hpp"
-#include "storage/foreign_histories.hpp"
 
 namespace parley {
 
-/// Forks whose parent lies with another node: what they share is read there, they are made and
-/// deleted across nodes.
+/// Forks whose parent lies with another node: made there, and let go of there.
 ///
-/// Owned by the server; any thread. Invariants: nothing here waits for another node but `read`,
-/// which is called on threads of their own; every step may be repeated.
-class RemoteForks final : public ForeignHistories, public RemoteParents {
+/// Owned by the server; any thread. Nothing waits here. Invariant: every step may be repeated. Not
+/// its job: reading what they share (RemoteReads).
+class RemoteForks final : public RemoteParents {
  public:
-  static constexpr const char* k_read_history = "ReadHistory";
   static constexpr const char* k_create_fork = "CreateFork";
   static constexpr const char* k_release_fork = "ReleaseFork";
 
@@ -27,14 +24,10 @@ class RemoteForks final : public ForeignHistories, public RemoteParents {
   /// Lets other nodes ask.
   void serve(PeerCalls& peers);
 
-  [[nodiscard]] bool elsewhere(Shard shard) const override;
-  Result<std::vector<Message>> read(const HistorySpan& part, bool newest_first,
-                                    PageBounds bounds) override;
   void let_go(const Address& parent, const Id128& child_history,
               std::function<void(bool told)> done) override;
 
  private:
-  void read_history(UnaryCall<cluster::v1::ReadHistoryRequest>* call);
   void create_fork(UnaryCall<cluster::v1::CreateForkRequest>* call);
   void release_fork(UnaryCall<cluster::v1::ReleaseForkRequest>* call);
 

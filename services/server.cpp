@@ -26,10 +26,12 @@
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
 #include "services/health_service.hpp"
+#include "services/import_step.hpp"
 #include "services/peer_calls.hpp"
 #include "services/peers.hpp"
 #include "services/release.hpp"
 #include "services/remote_forks.hpp"
+#include "services/remote_reads.hpp"
 #include "services/remote_watches.hpp"
 #include "services/transfer_service.hpp"
 
@@ -139,6 +141,7 @@ class RunningServer final : public Server {
   std::unique_ptr<Router> router_;
   std::unique_ptr<RemoteWatches> remote_watches_;
   std::unique_ptr<RemoteForks> remote_forks_;
+  std::unique_ptr<RemoteReads> remote_reads_;
   std::atomic<size_t> next_queue_{0};
 
   ConversationRpcs conversation_rpcs_;
@@ -219,7 +222,11 @@ void RunningServer::prepare_links() {
   node_->remote_watches = remote_watches_.get();
   remote_forks_ = std::make_unique<RemoteForks>(*node_);
   remote_forks_->serve(*peers_);
-  store_->look_elsewhere(*remote_forks_);
+  remote_reads_ = std::make_unique<RemoteReads>(*node_);
+  remote_reads_->serve(*peers_);
+  node_->remote_reads = remote_reads_.get();
+  store_->look_elsewhere(*remote_reads_);
+  serve_import_pieces(*node_, *peers_);
   environment_->parents_elsewhere = remote_forks_.get();
 }
 

@@ -17,9 +17,6 @@ grpc::Status ending(Node& node, const std::optional<ApiError>& error) {
   return grpc::Status::OK;
 }
 
-/// Neither reads nor writes what lies on other nodes.
-grpc::Status not_in_a_cluster() { return to_grpc_status(make_error(ErrorId::other_node)); }
-
 }  // namespace
 
 void TransferService::serve(CallQueue& queue) {
@@ -46,7 +43,6 @@ void TransferService::serve(CallQueue& queue) {
 }
 
 grpc::Status TransferService::run_export(Export& stream) {
-  if (node_.router != nullptr) return not_in_a_cluster();
   v1::ExportConversationsRequest request;
   if (!parse(stream.request_bytes(), request)) {
     return to_grpc_status(undecodable_request(stream.request_bytes(), request));
@@ -59,7 +55,6 @@ grpc::Status TransferService::run_export(Export& stream) {
 }
 
 grpc::Status TransferService::run_import(Import& stream) {
-  if (node_.router != nullptr) return not_in_a_cluster();
   // Why shared: a conversation may still be under way, and report, when the run is over.
   auto waker = stream.weak_from_this();
   const auto send = [&stream](const v1::ImportConversationsResponse& response) {

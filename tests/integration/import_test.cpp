@@ -9,15 +9,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/client.hpp"
+#include "tests/support/cluster_nodes.hpp"
 #include "tests/support/requests.hpp"
-#include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace parley::test {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AnyOf;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 #ifdef PARLEY_SANITIZED
@@ -56,10 +57,9 @@ struct ImportOutcome {
   int64_t messages = 0;
 };
 
-/// Imports all, killing the server once it has answered `kill_after` of them.
-ImportOutcome import_all(ServerProcess& server, const std::vector<std::string>& lines,
-                         size_t kill_after) {
-  Client client(server.address());
+/// Imports all, killing a server once `kill_after` of them were answered.
+ImportOutcome import_all(Client& client, const std::vector<std::string>& lines,
+                         ServerProcess& doomed, size_t kill_after) {
   const auto stream = client.import({.timeout = std::chrono::minutes(4)});
   std::thread writer([&] {
     for (const std::string& line : lines) {
@@ -79,7 +79,7 @@ ImportOutcome import_all(ServerProcess& server, const std::vector<std::string>& 
     } else {
       outcome.acknowledged.insert(result.thread_id());
     }
-    if (++answers == kill_after) server.kill();
+    if (++answers == kill_after) doomed.kill();
   }
   writer.join();
   outcome.status = stream->finish();
@@ -122,7 +122,7 @@ TEST(Import, BringsRealConversationsInAndOutUnchangedAcrossKills) {
     for (const std::string& thread : acknowledged) {
       ASSERT_TRUE(client.call(get(thread)).ok()) << thread << " was answered before the kill";
     }
-    const ImportOutcome outcome = import_all(*server, lines, kill_after);
+    const ImportOutcome outcome = import_all(client, lines, *server, kill_after);
     acknowledged.insert(outcome.acknowledged.begin(), outcome.acknowledged.end());
     EXPECT_THAT(outcome.refusals, IsEmpty());
     std::cout << (kill_after == 0 ? "to the end: " : "killed: ");
@@ -142,6 +142,41 @@ TEST(Import, BringsRealConversationsInAndOutUnchangedAcrossKills) {
   EXPECT_THAT(missing(lines, exported), IsEmpty()) << "not exported as they were";
   EXPECT_THAT(missing(exported, lines), IsEmpty()) << "exported, and never imported so";
   EXPECT_THAT(storage_problems(client), IsEmpty());
+}
+
+TEST(Import, GoesWhereConversationsBelongByAnyNodeOfAClusterAcrossAKill) {
+  if (!fs::exists(data_folder())) GTEST_SKIP() << "needs the conversations in ../shared/data";
+  constexpr size_t k_lines_max = 3'000;
+  std::vector<std::string> lines = read_lines();
+  lines.resize(std::min(lines.size(), k_lines_max));
+  const TempDir dir;
+  ClusterNodes nodes(dir.path(), 3, {"--shards", "64"});
+  const ImportOutcome first = import_all(nodes.client(0), lines, nodes.node(1), lines.size() / 2);
+  ASSERT_TRUE(first.status.ok()) << first.status;
+  // What belongs to the node that went is refused from then on, and nothing else.
+  EXPECT_FALSE(first.refusals.empty());
+  for (const std::string& refusal : first.refusals) {
+    EXPECT_THAT(refusal, AnyOf(HasSubstr("NODE_UNREACHABLE"), HasSubstr("OUTCOME_UNKNOWN")));
+  }
+  nodes.start(1);
+  nodes.wait_until_linked();
+  const ImportOutcome again = import_all(nodes.client(2), lines, nodes.node(1), 0);
+  ASSERT_TRUE(again.status.ok()) << again.status;
+  EXPECT_THAT(again.refusals, IsEmpty());
+  EXPECT_GE(again.results.at(pb::IMPORT_RESULT_UNCHANGED),
+            static_cast<int>(first.acknowledged.size()));
+  for (int node = 0; node < nodes.count(); ++node) {
+    const std::vector<std::string> exported = export_all(nodes.client(node));
+    EXPECT_EQ(exported.size(), lines.size());
+    EXPECT_THAT(missing(lines, exported), IsEmpty()) << "not exported as they were";
+    EXPECT_THAT(missing(exported, lines), IsEmpty()) << "exported, and never imported so";
+    EXPECT_THAT(storage_problems(nodes.client(node)), IsEmpty());
+  }
+  nodes.node(1).kill();
+  const auto stream = nodes.client(0).stream(pb::ExportConversationsRequest{});
+  pb::ExportConversationsResponse response;
+  EXPECT_FALSE(stream->read(response));
+  EXPECT_EQ(stream->finish().code, Code::unavailable);
 }
 
 }  // namespace
