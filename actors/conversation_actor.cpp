@@ -186,14 +186,13 @@ void ConversationShell::tell_watchers(const std::shared_ptr<const EventList>& ev
 
 void ConversationShell::unfollow(uint64_t watcher) {
   watchers_.erase(watcher);
-  const auto gone =
-      std::find_if(waiting_watchers_.begin(), waiting_watchers_.end(),
-                   [&](Call* call) { return std::get<Follow>(call->what).watcher == watcher; });
-  if (gone != waiting_watchers_.end()) {
-    Call* call = *gone;
-    waiting_watchers_.erase(gone);
-    call->fail(absl::CancelledError("the watcher has gone"));
-  }
+  // More than one where a question was asked again.
+  const auto gone = std::stable_partition(
+      waiting_watchers_.begin(), waiting_watchers_.end(),
+      [&](Call* call) { return std::get<Follow>(call->what).watcher != watcher; });
+  const std::vector<Call*> questions(gone, waiting_watchers_.end());
+  waiting_watchers_.erase(gone, waiting_watchers_.end());
+  for (Call* call : questions) call->fail(absl::CancelledError("the watcher has gone"));
   if (!watchers_.empty()) return;
   late_events_.clear();
   vitals_->pinned = false;

@@ -39,7 +39,7 @@ void ForkRelease::answer(Outcome outcome, bool) {
 
 void ForkRelease::on_told(bool told) {
   if (!told) {
-    spdlog::warn("fork release postponed: parent busy or away, shard {}", to.shard.value);
+    spdlog::debug("fork release postponed: parent busy or away, shard {}", to.shard.value);
     delete this;
     return;
   }

@@ -79,12 +79,31 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
       left_ = missing.size();
       if (left_ == 0) return end();
     }
+    // Why one by one elsewhere: what goes to another node may be refused, or overtaken, on its way,
+    // and the piece behind it would take its place.
+    if (node_.elsewhere(address_) != nullptr) return append_next(std::move(missing), 0);
     for (ImportPiece* piece : missing) {
       import_piece(node_, address_, std::move(piece->asked),
                    [self = shared_from_this(), count = piece->count](const ImportStep& step) {
                      self->on_appended(step, count);
                    });
     }
+  }
+
+  void append_next(std::vector<ImportPiece*> missing, size_t next) {
+    ImportPiece& piece = *missing[next];
+    auto done = [self = shared_from_this(), missing = std::move(missing), next,
+                 count = piece.count](const ImportStep& step) mutable {
+      if (step.refused) {
+        absl::MutexLock lock(&self->mutex_);
+        self->left_ = 1;  // nothing comes behind it
+      }
+      self->on_appended(step, count);
+      if (!step.refused && next + 1 < missing.size()) {
+        self->append_next(std::move(missing), next + 1);
+      }
+    };
+    import_piece(node_, address_, std::move(piece.asked), std::move(done));
   }
 
   void on_appended(const ImportStep& step, uint64_t count) {

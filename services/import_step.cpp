@@ -99,6 +99,7 @@ std::optional<Command> command_of(const std::string& bytes) {
   if (appended == nullptr) return std::nullopt;
   AppendMessages append;
   for (AppendedMessage& message : appended->messages) {
+    if (message.body == nullptr) return std::nullopt;
     append.messages.push_back({message.role, std::move(message.body), std::move(message.charge)});
   }
   return append;

@@ -1,5 +1,6 @@
 #include "services/remote_forks.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -67,7 +68,10 @@ void RemoteForks::create_fork(UnaryCall<pb::CreateForkRequest>* call) {
     return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
   }
   auto point = fork_point_in(call->request);
-  if (!point) return call->finish_error(make_error(ErrorId::invalid_request));
+  const bool sound = point && std::ranges::all_of(point->past, [&](const HistorySpan& span) {
+                       return span.shard.value < node_.environment.shard_count;
+                     });
+  if (!sound) return call->finish_error(make_error(ErrorId::invalid_request));
   v1::ForkConversationRequest request;
   request.set_title(call->request.title());
   Asked creation = fork_creation(request, *std::move(point));

@@ -68,6 +68,7 @@ Result<std::string> RemoteReads::ask(const NodeName& owner, const char* method,
   if (auto* answer = std::get_if<PeerAnswer>(&told)) {
     if (answer->code == 0) return std::move(answer->body);
     const ApiError error = error_of(*answer);
+    if (error.code == absl::StatusCode::kOk) return unreadable();
     return Status(error.code, error.message);
   }
   return absl::UnavailableError(
@@ -90,7 +91,14 @@ Result<std::vector<Message>> RemoteReads::read(const HistorySpan& part, bool new
   asked.set_bytes_max(bounds.bytes_max);
   const auto answer = ask(*owner, k_read_history, {}, asked.SerializeAsString());
   if (!answer.ok()) return answer.status();
-  return messages_in(*answer, newest_first);
+  auto messages = messages_in(*answer, newest_first);
+  if (!messages.ok()) return messages;
+  const bool asked_for = std::ranges::all_of(*messages, [&](const Message& message) {
+    return part.first <= message.sequence && message.sequence <= part.last;
+  });
+  const Sequence begin = newest_first ? part.last : part.first;
+  if (!asked_for || messages->front().sequence != begin) return unreadable();
+  return messages;
 }
 
 void RemoteReads::read_history(UnaryCall<pb::ReadHistoryRequest>* call) {

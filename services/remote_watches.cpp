@@ -62,6 +62,9 @@ class RemoteListener final : public WatchListener {
     if (Asking* call = call_.exchange(nullptr)) {
       return call->finish_message(answer_of(lists, after_));
     }
+    const bool ended = !lists.empty() && !lists.back()->empty() &&
+                       std::holds_alternative<ConversationDeleted>(lists.back()->back().body);
+    if (ended) watches_.keep_last(name_, lists);
     watches_.nudge(name_);
   }
   void on_not_now() override { on_events({}); }
@@ -96,17 +99,25 @@ void RemoteWatches::follow(UnaryCall<pb::FollowRequest>* call) {
   bool still_waiting = false;
   bool overtaken = false;
   uint64_t id = 0;
+  EventLists last;
   {
     absl::MutexLock lock(&mutex_);
     Watcher& watcher = here_[name];
-    if (watcher.id == 0) watcher = {address, *call->peer(), fresh_watcher(), after, false, {}};
+    if (watcher.id == 0) {
+      watcher.address = address;
+      watcher.node = *call->peer();
+      watcher.id = fresh_watcher();
+    }
     still_waiting = watcher.waiting && watcher.after == after;
     overtaken = watcher.waiting && !still_waiting;
     watcher.asked_at = node_.environment.clock.steady();
     watcher.after = after;
     watcher.waiting = still_waiting;
+    watcher.untold = false;
     id = watcher.id;
+    last = watcher.last;
   }
+  if (!last.empty()) return call->finish_message(answer_of(last, after));
   if (still_waiting) {
     pb::FollowAnswer answer;
     answer.set_waiting(true);
@@ -114,7 +125,15 @@ void RemoteWatches::follow(UnaryCall<pb::FollowRequest>* call) {
   }
   if (overtaken) node_.registry.unfollow(address, id);
   const Follow wish{after, id, call->request.wait_for_create()};
+  const std::string asker = name;  // the call may be over when it was asked
   follow_here(node_, address, wish, std::make_shared<RemoteListener>(*this, call));
+  bool gone = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = here_.find(asker);
+    gone = found == here_.end() || found->second.id != id;
+  }
+  if (gone) node_.registry.unfollow(address, id);
 }
 
 void RemoteWatches::begin(UnaryCall<pb::FollowRequest>* call, const Address& address) {
@@ -177,26 +196,41 @@ void RemoteWatches::nudge(const std::string& name) {
     absl::MutexLock lock(&mutex_);
     const auto found = here_.find(name);
     if (found == here_.end() || !std::exchange(found->second.waiting, false)) return;
+    found->second.untold = true;
     node = found->second.node;
   }
+  tell(name, *node);
+}
+
+/// It may not get there: then it is told once more, until it asks.
+void RemoteWatches::tell(const std::string& name, const NodeName& node) {
   pb::FollowedRequest told;
   told.set_watcher(name);
-  node_.router->ask(*node, {k_followed, {}, told.SerializeAsString(), k_tell_micros},
+  node_.router->ask(node, {k_followed, {}, told.SerializeAsString(), k_tell_micros},
                     new NobodyWaits);
+}
+
+void RemoteWatches::keep_last(const std::string& name, const EventLists& lists) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = here_.find(name);
+  if (found != here_.end()) found->second.last = lists;
 }
 
 void RemoteWatches::sweep() {
   std::vector<Watcher> gone;
+  std::vector<std::pair<std::string, NodeName>> untold;
   {
     absl::MutexLock lock(&mutex_);
     const SteadyTime now = node_.environment.clock.steady();
     for (auto next = here_.begin(); next != here_.end();) {
       const auto each = next++;
+      if (each->second.untold) untold.emplace_back(each->first, each->second.node);
       if (now.micros - each->second.asked_at.micros < k_forget_micros) continue;
       gone.push_back(std::move(each->second));
       here_.erase(each);
     }
   }
+  for (const auto& [name, node] : untold) tell(name, node);
   for (const Watcher& watcher : gone) node_.registry.unfollow(watcher.address, watcher.id);
 }
 

@@ -10,10 +10,9 @@
 #include "parley/cluster/v1/peer.pb.h"
 #include "services/node.hpp"
 #include "services/peer_calls.hpp"
+#include "services/watch_source.hpp"
 
 namespace parley {
-
-class WatchSource;
 
 /// Watches whose client and conversation are at different nodes: who of other nodes waits for
 /// something to follow here, and who of this node's waits elsewhere.
@@ -51,6 +50,9 @@ class RemoteWatches {
     uint64_t id = 0;  ///< to the conversation
     Version after;
     bool waiting = false;
+    bool untold = false;  ///< it is to ask again, and does not know yet
+    /// The end of the conversation, which that itself does not know any more.
+    EventLists last;
     SteadyTime asked_at;
   };
 
@@ -61,6 +63,8 @@ class RemoteWatches {
   void note_waiting(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   /// Has the watcher ask again.
   void nudge(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  void keep_last(const std::string& name, const EventLists& lists) ABSL_LOCKS_EXCLUDED(mutex_);
+  void tell(const std::string& name, const NodeName& node) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Node& node_;
   absl::Mutex mutex_;

@@ -41,6 +41,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr absl::Duration k_sweep_interval = absl::Seconds(1);
+constexpr int k_sweeps_a_release = 60;
 /// For connections to be told that the server goes.
 constexpr auto k_goodbye = milliseconds(200);
 /// Requests may be a little larger than messages in them: the limits answer with their own words.
@@ -307,6 +308,7 @@ void RunningServer::finish_releases() {
 }
 
 void RunningServer::keep_house() {
+  int sweeps = 0;
   std::map<NodeName, uint64_t> sessions;
   while (!house_closed_.WaitForNotificationWithTimeout(k_sweep_interval)) {
     registry_->sweep();
@@ -317,8 +319,9 @@ void RunningServer::keep_house() {
       const uint64_t session = router_->session(other);
       linked_anew |= std::exchange(sessions[other], session) != session && session != 0;
     }
-    // Of forks whose parents were away.
-    if (linked_anew) node_->blocking([this] { finish_releases(); });
+    // Of forks whose parents were away, or busy.
+    const bool due = ++sweeps % k_sweeps_a_release == 0;
+    if (linked_anew || due) node_->blocking([this] { finish_releases(); });
   }
 }
 

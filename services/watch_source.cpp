@@ -76,6 +76,10 @@ bool passes(const ApiError& error) {
          error.reason == error_row(ErrorId::overloaded).reason;
 }
 
+ApiError unreachable(const NodeName& owner) {
+  return make_error(ErrorId::node_unreachable, {{"node", owner.value}});
+}
+
 std::optional<WatchBeginning> beginning_of(const cluster::v1::WatchBeginning& told) {
   WatchBeginning beginning;
   constexpr size_t k_id_bytes = sizeof(Id128::bytes);
@@ -135,11 +139,12 @@ class FollowWaiter final : public PeerWaiter {
   FollowWaiter(std::shared_ptr<WatchSource> source, uint64_t question, NodeName owner)
       : source_(std::move(source)), question_(question), owner_(std::move(owner)) {}
   void answered(PeerAnswer answer) override {
-    source_->on_answer(question_, std::move(answer));
+    source_->on_answer(question_, owner_, std::move(answer));
     delete this;
   }
-  void failed(PeerFailure failure) override {
-    source_->on_failure(question_, error_of(failure, owner_));
+  // Whatever became of the question, nothing came of it.
+  void failed(PeerFailure) override {
+    source_->on_failure(question_, unreachable(owner_));
     delete this;
   }
 
@@ -199,6 +204,18 @@ void WatchSource::ask(Version after) {
   // Once something was seen the conversation exists: its absence is a deletion.
   const Follow wish{after, id_, wait_for_create_ && after == Version{0}};
   follow_here(node_, address_, wish, std::move(listener));
+  unfollow_if_closed();
+}
+
+/// What was asked while it was closed came behind the word that it is over.
+void WatchSource::unfollow_if_closed() {
+  std::optional<NodeName> owner;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!closed_) return;
+    owner = asked_;
+  }
+  unfollow(owner);
 }
 
 void WatchSource::ask_elsewhere(const NodeName& owner) {
@@ -223,6 +240,7 @@ void WatchSource::ask_elsewhere(const NodeName& owner) {
   asked.set_watcher(name_);
   node_.router->ask(owner, request(RemoteWatches::k_follow, asked.SerializeAsString()),
                     new FollowWaiter(shared_from_this(), question, owner));
+  unfollow_if_closed();
 }
 
 bool WatchSource::settle(uint64_t question) {
@@ -237,20 +255,24 @@ void WatchSource::on_failure(uint64_t question, const ApiError& why) {
   if (const auto listener = listener_.lock()) listener->on_unreachable(why);
 }
 
-void WatchSource::on_answer(uint64_t question, PeerAnswer answer) {
+void WatchSource::on_answer(uint64_t question, const NodeName& owner, PeerAnswer answer) {
   const auto listener = listener_.lock();
   if (!listener) return;
   if (answer.code != 0) {
     const ApiError error = error_of(answer);
-    if (passes(error)) return on_failure(question, error);
+    if (passes(error)) return on_failure(question, unreachable(owner));
     if (settle(question)) listener->on_refused(error);
     return;
   }
   cluster::v1::FollowAnswer told;
   if (!told.ParseFromString(answer.body)) {
-    return on_failure(question, make_error(ErrorId::internal));
+    return on_failure(question, unreachable(owner));
   }
   if (told.waiting()) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (closed_ || question != question_) return;
+    }
     // Why first: while the question counts as under way nothing overtakes it.
     listener->on_waiting();
     bool again = false;
@@ -282,6 +304,7 @@ void WatchSource::nudge() {
       nudged_ = true;
       return;
     }
+    stage_ = Stage::under_way;  // of two at once one asks
     owner = *asked_;
   }
   // It may have passed on meanwhile.
@@ -308,6 +331,10 @@ void WatchSource::close() {
     if (std::exchange(closed_, true)) return;
     owner = asked_;
   }
+  unfollow(owner);
+}
+
+void WatchSource::unfollow(const std::optional<NodeName>& owner) {
   node_.registry.unfollow(address_, id_);
   if (!owner) return;
   node_.remote_watches->remove(name_);

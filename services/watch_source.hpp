@@ -77,10 +77,13 @@ class WatchSource final : public std::enable_shared_from_this<WatchSource> {
 
   void open_elsewhere(const NodeName& owner);
   void ask_elsewhere(const NodeName& owner) ABSL_LOCKS_EXCLUDED(mutex_);
-  void on_answer(uint64_t question, PeerAnswer answer) ABSL_LOCKS_EXCLUDED(mutex_);
+  void on_answer(uint64_t question, const NodeName& owner, PeerAnswer answer)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void on_failure(uint64_t question, const ApiError& why) ABSL_LOCKS_EXCLUDED(mutex_);
   /// False where another question was asked since.
   bool settle(uint64_t question) ABSL_LOCKS_EXCLUDED(mutex_);
+  void unfollow(const std::optional<NodeName>& owner) ABSL_LOCKS_EXCLUDED(mutex_);
+  void unfollow_if_closed() ABSL_LOCKS_EXCLUDED(mutex_);
   [[nodiscard]] PeerRequest request(const std::string& method, std::string body) const;
 
   Node& node_;

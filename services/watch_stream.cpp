@@ -14,7 +14,7 @@ constexpr int64_t k_micros_per_second = 1'000'000;
 /// After RESOURCE_EXHAUSTED could not be delivered either, the stream is torn down.
 constexpr int64_t k_farewell_micros = 5 * k_micros_per_second;
 /// A node that has gone may be back soon, or its conversations somewhere else.
-constexpr int64_t k_patience_micros = 10 * k_micros_per_second;
+constexpr int64_t k_patience_micros = 30 * k_micros_per_second;
 
 }  // namespace
 
@@ -127,6 +127,7 @@ void WatchStream::on_refused(const ApiError& error) {
 void WatchStream::on_not_now() {
   absl::MutexLock lock(&mutex_);
   feed_ = Feed::put_off;
+  cut_off_since_.reset();
   if (node_.traffic.draining) finish(make_error(ErrorId::server_draining));
 }
 

@@ -152,7 +152,11 @@ Result<std::vector<Message>> LocalJournal::read_messages(const MessageRange& ran
   auto messages = foreign_ == nullptr ? read_stored_messages(StoreView(*store_), range, bounds)
                                       : read_across(range, bounds);
   // Which conversation it was is not known here: histories are shared.
-  if (absl::IsDataLoss(messages.status())) damage_->saw(hashes.empty() ? 0 : hashes.front());
+  const bool all_here = std::ranges::none_of(
+      range.spans, [this](const HistorySpan& span) { return elsewhere(span.shard); });
+  if (absl::IsDataLoss(messages.status()) && all_here) {
+    damage_->saw(hashes.empty() ? 0 : hashes.front());
+  }
   return messages;
 }
 

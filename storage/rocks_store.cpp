@@ -243,7 +243,11 @@ rocksdb::Status RocksStore::write_unlogged(rocksdb::WriteBatch& batch) const {
   return db_->Write(options, &batch);
 }
 
+// Why the gate: what RocksDB tells of a merge's flush says another reason once this one is asked
+// for.
 Status RocksStore::flush() const {
+  gate_.enter();
+  const absl::Cleanup left = [this] { gate_.leave(); };
   rocksdb::FlushOptions options;
   options.wait = true;
   options.allow_write_stall = true;

@@ -20,7 +20,7 @@ class WriteGate {
   void shut();
   /// Nothing where it is open.
   void open();
-  /// Somebody waits to get in.
+  /// Somebody waits to get in. For tests.
   [[nodiscard]] bool awaited() const;
 
  private:

@@ -93,7 +93,8 @@ Status verify_offline(Run& run, const std::string& data_dir) {
   const auto shards = read_shards(data_dir);
   if (!shards.ok()) return shards.status();
   const auto elsewhere = [&](Shard shard) {
-    return *shards && (*shards)->holdings[shard.value].kind != Holding::Kind::owned;
+    return *shards && shard.value < (*shards)->holdings.size() &&
+           (*shards)->holdings[shard.value].kind != Holding::Kind::owned;
   };
   Progress progress(run.console, "verify", true);
   const auto on_progress = [&](const VerifyReport& so_far) {

@@ -103,6 +103,7 @@ TEST_F(LaneFault, DoesNotKnowTheOutcomeOfAFailedSyncAndNeverTriesAgain) {
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(sink_.failures().size(), 1);
   EXPECT_EQ(lane_->queued_bytes(), 0);
+  lane_->stop();  // its threads ask `fails`
 }
 
 TEST_F(LaneFault, DoesNotKnowTheOutcomeOfAFailedWrite) {
