@@ -1,11 +1,13 @@
 #include "services/remote_reads.hpp"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 
 #include "storage/codec.hpp"
 
@@ -23,23 +25,26 @@ class BlockingWaiter final : public PeerWaiter {
  public:
   using Told = std::variant<PeerAnswer, PeerFailure>;
 
-  void answered(PeerAnswer answer) override {
-    told_ = std::move(answer);
-    done_.Notify();
-  }
-  void failed(PeerFailure failure) override {
-    told_ = failure;
-    done_.Notify();
-  }
+  void answered(PeerAnswer answer) override { tell(std::move(answer)); }
+  void failed(PeerFailure failure) override { tell(failure); }
   /// The link tells within the question's time.
   Told wait() {
-    done_.WaitForNotification();
-    return std::move(told_);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return told_.has_value(); });
+    return *std::move(told_);
   }
 
  private:
-  absl::Notification done_;
-  Told told_;
+  void tell(Told told) {
+    // Why all under the lock: whoever waits takes this away once it sees the answer.
+    const std::lock_guard lock(mutex_);
+    told_ = std::move(told);
+    changed_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Told> told_;
 };
 
 Status unreadable() { return absl::InternalError("another node's answer cannot be read"); }
