@@ -111,7 +111,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
           error_of(Refusal{Reason::conversation_not_found, {}, {}}, child_.key));
     }
     if (const NodeName* owner = node_.elsewhere(child_)) return create_elsewhere(*owner);
-    Asked creation = fork_creation(rpc_->request, *std::move(point_));
+    Asked creation = fork_creation(rpc_->request.title(), *std::move(point_));
     ask(child_, Mutate{std::move(creation.command), creation.meta, true}, &Forking::on_created,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           fill_conversation(state, self->child_.key.thread,
@@ -126,7 +126,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
                   &Forking::on_created_elsewhere);
   }
 
-  void on_created_elsewhere(Checked<std::string> body) {
+  void on_created_elsewhere(const Checked<std::string>& body) {
     if (const auto* error = std::get_if<ApiError>(&body)) return on_not_created(*error);
     cluster::v1::CreateForkAnswer answer;
     auto& made = *response_.mutable_conversation();
@@ -188,17 +188,19 @@ class Forking : public std::enable_shared_from_this<Forking> {
     v1::DeleteConversationRequest request;
     request.set_thread_id(child_.key.thread);
     request.set_expected_version(static_cast<int64_t>(created_.value));
-    ask_elsewhere(*owner, "DeleteConversation", request.SerializeAsString(),
-                  &Forking::on_let_go_elsewhere);
+    ask_elsewhere(*owner, "DeleteConversation", request.SerializeAsString(), &Forking::on_let_go);
   }
 
-  void on_let_go(const Done&) { rpc_->finish_error(refusal_); }
-  void on_let_go_elsewhere(Checked<std::string>) { rpc_->finish_error(refusal_); }
+  /// Whether it was let go of or not: the next try, or the next start, does what is left.
+  template <class Answer>
+  void on_let_go(const Answer&) {
+    rpc_->finish_error(refusal_);
+  }
 
   void ask_elsewhere(const NodeName& owner, const std::string& method, std::string body,
-                     void (Forking::*next)(Checked<std::string>)) {
-    const auto tell = [self = shared_from_this(), next](Checked<std::string> answer) {
-      ((*self).*next)(std::move(answer));
+                     void (Forking::*next)(const Checked<std::string>&)) {
+    const auto tell = [self = shared_from_this(), next](const Checked<std::string>& answer) {
+      ((*self).*next)(answer);
     };
     node_.router->ask(owner, {method, rpc_->tenant, std::move(body), forwarded_micros(*rpc_)},
                       new AnswerWaiter(owner, tell));

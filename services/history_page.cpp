@@ -1,10 +1,12 @@
 #include "services/history_page.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "services/error_table.hpp"
 #include "services/node.hpp"
+#include "storage/pages.hpp"
 
 namespace parley {
 namespace {
@@ -139,10 +141,33 @@ bool HistoryPage::outdated(Node& node) const {
 
 bool HistoryPage::reaches_elsewhere(const Node& node) const {
   if (node.router == nullptr) return false;
-  const auto spans = state_->spans(address_.shard);
-  return std::any_of(spans.begin(), spans.end(), [&](const HistorySpan& span) {
-    return node.router->elsewhere(span.shard) != nullptr;
+  return std::ranges::any_of(parts_of(reach()), [&](const HistorySpan& part) {
+    return node.router->elsewhere(part.shard) != nullptr;
   });
+}
+
+/// The messages that may be looked at, at most.
+MessageRange HistoryPage::reach() const {
+  MessageRange range{state_->spans(address_.shard), {1}, state_->last_sequence, true};
+  const auto newest = [&range](size_t count) {
+    const uint64_t to = range.to.value;
+    range.from = std::max(range.from, Sequence{to - std::min<uint64_t>(to, count) + 1});
+  };
+  if (listing_) {
+    const Bounds bounds = bounds_of(*listing_, *state_);
+    range.from = bounds.from;
+    range.to = bounds.to;
+    const size_t count =
+        listing_->filter.selective() ? k_scanned_max + k_scan_page : listing_->page_size;
+    if (listing_->newest_first) {
+      newest(count);
+    } else {
+      range.to = std::min(range.to, Sequence{range.from.value + count - 1});
+    }
+  } else if (!as_of_) {  // how much there was of an earlier version is not known here
+    newest(count_);
+  }
+  return range;
 }
 
 Checked<std::string> HistoryPage::read(Node& node) const {

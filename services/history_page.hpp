@@ -38,13 +38,14 @@ class HistoryPage {
   /// The conversation was reset or deleted since: what was to be read may be gone. May block.
   [[nodiscard]] bool outdated(Node& node) const;
 
-  /// Some of the messages may lie with other nodes: reading may take seconds.
+  /// Some of what is to be read may lie with other nodes: reading may take seconds.
   [[nodiscard]] bool reaches_elsewhere(const Node& node) const;
 
   /// The encoded answer. May block.
   [[nodiscard]] Checked<std::string> read(Node& node) const;
 
  private:
+  [[nodiscard]] MessageRange reach() const;
   [[nodiscard]] Checked<std::string> read_newest(Node& node, const State& state,
                                                  size_t count) const;
   [[nodiscard]] Checked<std::string> read_version(Node& node) const;

@@ -135,9 +135,7 @@ void import_elsewhere(Node& node, const NodeName& owner, const Address& address,
 
 void import_for_peer(Node& node, UnaryCall<pb::ImportPieceRequest>* call) {
   const Address address = node.address(call->tenant, call->request.thread_id());
-  if (const NodeName* owner = node.elsewhere(address)) {
-    return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
-  }
+  if (refused(node, address.shard, *call)) return;
   auto command = command_of(call->request.event());
   if (!command || call->request.request().size() != k_id_bytes) {
     return call->finish_error(make_error(ErrorId::invalid_request));

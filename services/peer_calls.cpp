@@ -81,4 +81,8 @@ ApiError error_of(const PeerAnswer& answer) {
   return from_rpc_status(status);
 }
 
+ApiError not_owner(const NodeName& owner) {
+  return make_error(ErrorId::not_owner, {{"owner", owner.value}});
+}
+
 }  // namespace parley

@@ -130,6 +130,15 @@ int64_t forwarded_micros(const Reply& client);
 ApiError error_of(PeerFailure failure, const NodeName& node);
 /// Of an answer that is not OK.
 ApiError error_of(const PeerAnswer& answer);
+/// What a node that asked the wrong one is told.
+ApiError not_owner(const NodeName& owner);
+
+/// Refuses what another node asked where the shard does not lie here; false where it does.
+inline bool refused(Node& node, Shard shard, Reply& call) {
+  const NodeName* owner = node.router->elsewhere(shard);
+  if (owner != nullptr) call.finish_error(not_owner(*owner));
+  return owner != nullptr;
+}
 
 /// Hands the call on where its conversation's shard lies elsewhere; false where it is to be carried
 /// out here.
@@ -140,7 +149,7 @@ bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) 
   const NodeName* owner = node.elsewhere(address);
   if (owner == nullptr) return false;
   if (call->peer() != nullptr) {
-    call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
+    call->finish_error(not_owner(*owner));
     return true;
   }
   node.router->ask(

@@ -16,6 +16,21 @@ namespace pb = cluster::v1;
 constexpr int64_t k_answer_micros = 5'000'000;
 constexpr size_t k_id_bytes = sizeof(Id128::bytes);
 
+std::optional<ForkPoint> fork_point_in(const pb::CreateForkRequest& request) {
+  auto events = decode_feed(request.created());
+  if (!events.ok()) return std::nullopt;
+  auto* created = std::get_if<ConversationCreated>(&events->front().body);
+  if (created == nullptr || !created->origin || !created->lineage.parent) return std::nullopt;
+  return ForkPoint{.origin = *std::move(created->origin),
+                   .parent = *std::move(created->lineage.parent),
+                   .past = std::move(created->lineage.past),
+                   .user = std::move(created->user),
+                   .title = std::move(created->title),
+                   .metadata = std::move(created->metadata),
+                   .labels = std::move(created->labels),
+                   .policy = created->policy};
+}
+
 }  // namespace
 
 pb::CreateForkRequest create_fork_request(const std::string& thread, const std::string& title,
@@ -40,23 +55,6 @@ pb::CreateForkRequest create_fork_request(const std::string& thread, const std::
   return request;
 }
 
-namespace {
-std::optional<ForkPoint> fork_point_in(const pb::CreateForkRequest& request) {
-  auto events = decode_feed(request.created());
-  if (!events.ok()) return std::nullopt;
-  auto* created = std::get_if<ConversationCreated>(&events->front().body);
-  if (created == nullptr || !created->origin || !created->lineage.parent) return std::nullopt;
-  return ForkPoint{.origin = *std::move(created->origin),
-                   .parent = *std::move(created->lineage.parent),
-                   .past = std::move(created->lineage.past),
-                   .user = std::move(created->user),
-                   .title = std::move(created->title),
-                   .metadata = std::move(created->metadata),
-                   .labels = std::move(created->labels),
-                   .policy = created->policy};
-}
-}  // namespace
-
 void RemoteForks::serve(PeerCalls& peers) {
   peers.add<pb::CreateForkRequest>(k_create_fork, [this](auto* call) { create_fork(call); });
   peers.add<pb::ReleaseForkRequest>(k_release_fork, [this](auto* call) { release_fork(call); });
@@ -64,17 +62,13 @@ void RemoteForks::serve(PeerCalls& peers) {
 
 void RemoteForks::create_fork(UnaryCall<pb::CreateForkRequest>* call) {
   const Address address = node_.address(call->tenant, call->request.thread_id());
-  if (const NodeName* owner = node_.elsewhere(address)) {
-    return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
-  }
+  if (refused(node_, address.shard, *call)) return;
   auto point = fork_point_in(call->request);
   const bool sound = point && std::ranges::all_of(point->past, [&](const HistorySpan& span) {
                        return span.shard.value < node_.environment.shard_count;
                      });
   if (!sound) return call->finish_error(make_error(ErrorId::invalid_request));
-  v1::ForkConversationRequest request;
-  request.set_title(call->request.title());
-  Asked creation = fork_creation(request, *std::move(point));
+  Asked creation = fork_creation(call->request.title(), *std::move(point));
   auto shown = std::make_shared<v1::Conversation>();
   const auto on_render = [shown, thread = address.key.thread](const State& state,
                                                               const RecentMessages&) {

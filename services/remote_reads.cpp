@@ -113,9 +113,7 @@ void RemoteReads::read_history(UnaryCall<pb::ReadHistoryRequest>* call) {
                      asked.first() > 0 && asked.first() <= asked.last() && asked.count_max() > 0;
   if (!sound) return call->finish_error(make_error(ErrorId::invalid_request));
   const Shard shard{static_cast<uint16_t>(asked.shard())};
-  if (const NodeName* owner = node_.router->elsewhere(shard)) {
-    return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
-  }
+  if (refused(node_, shard, *call)) return;
   node_.blocking([this, call, shard] {
     const auto& wanted = call->request;
     const Sequence first{wanted.first()};
@@ -153,9 +151,7 @@ Result<State> RemoteReads::read_state(const Address& address) {
 
 void RemoteReads::read_state_for(UnaryCall<pb::ReadStateRequest>* call) {
   const Address address = node_.address(call->tenant, call->request.thread_id());
-  if (const NodeName* owner = node_.elsewhere(address)) {
-    return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
-  }
+  if (refused(node_, address.shard, *call)) return;
   node_.blocking([this, call, address] {
     auto state = node_.store.read_state(address.key, address.shard);
     const bool missing = absl::IsNotFound(state.status()) || (state.ok() && !state->exists);

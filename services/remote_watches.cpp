@@ -89,9 +89,7 @@ void RemoteWatches::serve(PeerCalls& peers) {
 
 void RemoteWatches::follow(UnaryCall<pb::FollowRequest>* call) {
   const Address address = node_.address(call->tenant, call->request.thread_id());
-  if (const NodeName* owner = node_.elsewhere(address)) {
-    return call->finish_error(make_error(ErrorId::not_owner, {{"owner", owner->value}}));
-  }
+  if (refused(node_, address.shard, *call)) return;
   if (call->request.opening()) return begin(call, address);
   const std::string& name = call->request.watcher();
   if (name.size() != k_name_bytes) return call->finish_error(make_error(ErrorId::invalid_request));

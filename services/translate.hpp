@@ -34,7 +34,7 @@ Checked<Asked> translate(const v1::ForkConversationRequest& request, std::string
                          const Limits& limits);
 /// What the fork is asked for once its parent has noted it (`point` is conversation/fork.hpp's). It
 /// needs no request id: the history in `point` tells a repetition.
-Asked fork_creation(const v1::ForkConversationRequest& request, ForkPoint point);
+Asked fork_creation(std::string title, ForkPoint point);
 
 /// The id under which to create: the one asked for, else one made from the request id, so that a
 /// repetition meets the same conversation, else from `fresh`.

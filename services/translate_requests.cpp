@@ -200,9 +200,9 @@ Checked<Asked> translate(const v1::ForkConversationRequest& request, std::string
   return Asked{std::move(note), versioned_meta_of(request, digest_of("ForkConversation", request))};
 }
 
-Asked fork_creation(const v1::ForkConversationRequest& request, ForkPoint point) {
+Asked fork_creation(std::string title, ForkPoint point) {
   CreateConversation create;
-  create.title = request.title();
+  create.title = std::move(title);
   create.fork = std::move(point);
   return Asked{std::move(create), {}};
 }

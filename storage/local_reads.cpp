@@ -149,8 +149,7 @@ Result<std::vector<Message>> LocalJournal::read_messages(const MessageRange& ran
     hashes.push_back(Heads::history_key(part.history));
   }
   if (Status status = applier_->wait_for(hashes); !status.ok()) return status;
-  auto messages = foreign_ == nullptr ? read_stored_messages(StoreView(*store_), range, bounds)
-                                      : read_across(range, bounds);
+  auto messages = read_across(range, bounds);
   // Which conversation it was is not known here: histories are shared.
   const bool all_here = std::ranges::none_of(
       range.spans, [this](const HistorySpan& span) { return elsewhere(span.shard); });
