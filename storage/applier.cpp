@@ -85,6 +85,17 @@ void Applier::add_purge(WallTime now) {
   enqueue({0, Purge{now}, 0}, lock);
 }
 
+Status Applier::change_rows(RowChanges changes) {
+  size_t memory = 0;
+  for (const RowChange& change : changes) memory += change.key.size() + change.value.size();
+  const auto outcome = std::make_shared<Status>();
+  std::unique_lock lock(mutex_);
+  enqueue({0, Changes{std::move(changes), outcome}, memory}, lock);
+  lock.lock();
+  Status status = wait_until_applied(last_ticket_, lock);
+  return status.ok() ? *outcome : status;
+}
+
 Status Applier::wait_for(std::span<const uint64_t> hashes) {
   std::unique_lock lock(mutex_);
   uint64_t ticket = 0;
@@ -204,12 +215,43 @@ bool Applier::apply(std::deque<Item>& items) {
     }
   }
   for (const Item& item : items) {
+    if (const auto* changes = std::get_if<Changes>(&item.work)) {
+      *changes->outcome = write(changes->rows, &erased);
+    }
     const auto* asked = std::get_if<Purge>(&item.work);
     if (asked == nullptr) continue;
     const Status status = purge(asked->now);
     if (!status.ok()) spdlog::warn("forgetting deleted conversations: {}", status.ToString());
   }
   return erased;
+}
+
+Status Applier::write(const RowChanges& changes, bool* erased) {
+  rocksdb::WriteBatch batch;
+  for (const RowChange& change : changes) {
+    auto* family = store_.family(change.family);
+    switch (change.kind) {
+      case RowChange::Kind::put:
+        batch.Put(family, change.key, change.value).PermitUncheckedError();
+        break;
+      case RowChange::Kind::remove:
+        batch.Delete(family, change.key).PermitUncheckedError();
+        break;
+      case RowChange::Kind::remove_range:
+        batch.DeleteRange(family, change.key, change.value).PermitUncheckedError();
+        break;
+    }
+  }
+  if (Status status = store_.write(batch); !status.ok()) return status;
+  cache_ = {};
+  for (const RowChange& change : changes) {
+    if (change.family != Family::meta) continue;
+    const auto hash = keys::parse_damaged(change.key);
+    if (hash && change.kind == RowChange::Kind::put) damage_.mark(*hash);
+    if (hash && change.kind != RowChange::Kind::put) damage_.clear(*hash);
+    *erased = *erased || (!hash && change.kind == RowChange::Kind::put);
+  }
+  return absl::OkStatus();
 }
 
 Status Applier::apply_once(std::deque<Item>& items, bool* erased) {
@@ -245,6 +287,8 @@ Status Applier::purge(WallTime now) {
     const StoreView view(store_);
     for (uint32_t shard = 0; shard < heads_.shard_count(); ++shard) {
       const Shard of{static_cast<uint16_t>(shard)};
+      // Why: half of a shard does not show what lives again.
+      if (surroundings_.elsewhere && surroundings_.elsewhere(of)) continue;
       const std::string kind = keys::index_kind(of, 'T');
       auto scan = view.scan(Family::index, {.begin = kind,
                                             .end = keys::expiry(of, now, {"", ""}),

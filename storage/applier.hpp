@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "storage/codec.hpp"
+#include "storage/codec_rows.hpp"
 #include "storage/heads.hpp"
 #include "storage/round.hpp"
 
@@ -56,6 +57,8 @@ class Applier {
   struct Surroundings {
     std::function<bool()> may_apply;               ///< false: not now, ask again
     std::function<void(bool erased)> after_round;  ///< it counts as applied; content was erased
+    /// The shard is another node's: what is here of it is on its way in or out. Empty: none is.
+    std::function<bool(Shard)> elsewhere = {};
   };
   Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
           ApplierOptions options, Surroundings surroundings);
@@ -70,6 +73,10 @@ class Applier {
                     std::shared_ptr<const State> state);
   /// Forgets what is left of deleted conversations where no retry needs it any more.
   void add_purge(WallTime now);
+  /// Changes rows of a shard that nobody here commits to, behind everything given so far, and waits
+  /// until it is done. UNAVAILABLE where it was not done in time: it may be yet, before whatever is
+  /// asked later.
+  Status change_rows(RowChanges changes);
 
   /// Until everything given so far about these (hashes of keys, Heads::history_key) is in the
   /// store.
@@ -91,9 +98,13 @@ class Applier {
   struct Purge {
     WallTime now;
   };
+  struct Changes {
+    RowChanges rows;
+    std::shared_ptr<Status> outcome;  ///< set before it counts as applied
+  };
   struct Item {
     uint64_t ticket;
-    std::variant<AppliedGroup, KeptState, Purge> work;
+    std::variant<AppliedGroup, KeptState, Purge, Changes> work;
     size_t memory;
   };
 
@@ -103,6 +114,7 @@ class Applier {
   std::deque<Item> take(std::unique_lock<std::mutex>& lock);
   bool apply(std::deque<Item>& items);
   Status apply_once(std::deque<Item>& items, bool* erased);
+  Status write(const RowChanges& changes, bool* erased);
   Status purge(WallTime now);
   Status forget_remains(const std::string& row, const ConversationKey& key, Shard shard,
                         WallTime now);

@@ -13,7 +13,8 @@
 
 namespace parley {
 
-Listing::Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count)
+Listing::Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count,
+                 const Elsewhere& elsewhere)
     : view_(view), query_(query), labels_(query.labels.begin(), query.labels.end()) {
   const size_t conditions = std::max<size_t>(1, labels_.size() + (query.user.empty() ? 0 : 1));
   for (size_t i = 0; i < conditions; ++i) {
@@ -25,7 +26,8 @@ Listing::Listing(const StoreView& view, const ListQuery& query, uint32_t shard_c
     from.push_back('\0');  // just behind it
   }
   for (uint32_t shard = 0; shard < shard_count; ++shard) {
-    cursors_.push_back({{static_cast<uint16_t>(shard)}, from, {}, false});
+    const Shard each{static_cast<uint16_t>(shard)};
+    if (!elsewhere(each)) cursors_.push_back({each, from, {}, false});
   }
 }
 
@@ -133,7 +135,7 @@ Result<ListedPage> Listing::run() {
     return cursors_[a].ranks.front() > cursors_[b].ranks.front();
   };
   std::priority_queue<size_t, std::vector<size_t>, decltype(later)> merge(later);
-  const size_t share = query_.count_max / cursors_.size() + 2;
+  const size_t share = query_.count_max / std::max<size_t>(1, cursors_.size()) + 2;
   for (size_t i = 0; i < cursors_.size(); ++i) {
     if (Status status = refill(cursors_[i], share); !status.ok()) return status;
     if (!cursors_[i].ranks.empty()) merge.push(i);
@@ -158,7 +160,8 @@ Result<ListedPage> Listing::run() {
 Result<ListedPage> LocalJournal::list(const ListQuery& query) {
   if (Status status = applier_->wait_for_all(); !status.ok()) return status;
   const StoreView view(*store_);
-  Listing listing(view, query, options_.shard_count);
+  Listing listing(view, query, options_.shard_count,
+                  [this](Shard shard) { return elsewhere(shard); });
   auto page = listing.run();
   if (listing.damaged_indexes() > 0) {
     damage_->saw_elsewhere();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,10 @@ namespace parley {
 /// is never read, unless the index is damaged: then its shard is listed from the conversations.
 class Listing {
  public:
-  Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count);
+  using Elsewhere = std::function<bool(Shard)>;
+  /// Shards that lie `elsewhere` are left out.
+  Listing(const StoreView& view, const ListQuery& query, uint32_t shard_count,
+          const Elsewhere& elsewhere);
   Result<ListedPage> run();
   /// Shards that had to be listed from their conversations.
   [[nodiscard]] size_t damaged_indexes() const { return damaged_indexes_; }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "conversation/limits.hpp"
@@ -23,6 +24,7 @@ class Heads;
 class ForeignHistories;
 class PageFill;
 class RocksStore;
+class ShardCopy;
 class StoreView;
 class Upkeep;
 struct Identity;
@@ -132,6 +134,18 @@ class LocalJournal final : public Journal {
   /// anyway.
   Status purge(WallTime now);
 
+  // A shard on its way to or from another node. While any of these is used, nobody commits to the
+  // shard here, but for what is copied while it is still in use. All block.
+
+  /// What is committed is in what copies give out next, once this has returned OK.
+  Status settle();
+  std::unique_ptr<ShardCopy> copy_shard(Shard shard);
+  /// What a ShardCopy gave out, in its order. In the store's files after the next flush().
+  /// DATA_LOSS or INVALID_ARGUMENT where it is nothing that such a copy gives.
+  Status take_rows(Shard shard, std::string_view changes);
+  /// Nothing of the shard is here any more, in any file within seconds.
+  Status erase_shard(Shard shard);
+
   Result<BackupInfo> create_backup();
   Result<std::vector<BackupInfo>> list_backups();  ///< oldest first
   /// Reads the files of a backup and compares their checksums.
@@ -161,6 +175,15 @@ class LocalJournal final : public Journal {
   Status check_undamaged(const ConversationKey& key, uint64_t hash) const;
   Status note(const ConversationKey& key, uint64_t hash, Status status);
   [[nodiscard]] bool elsewhere(Shard shard) const;
+  /// What `read` found, unless the shard passed on meanwhile: then its rows may have been gone.
+  template <class Read>
+  auto while_here(Shard shard, Read read) const -> decltype(read()) {
+    const Epoch before = epoch(shard);
+    auto found = read();
+    if (elsewhere(shard) || epoch(shard) != before) return passed_on();
+    return found;
+  }
+  static Status passed_on();
   [[nodiscard]] MessageRange recent_here(const State& state, Shard shard) const;
   Result<std::vector<Message>> read_across(const MessageRange& range, PageBounds bounds);
   Status read_elsewhere(HistorySpan part, bool newest_first, PageBounds bounds,
@@ -170,7 +193,7 @@ class LocalJournal final : public Journal {
 
   LocalOptions options_;
   bool flush_on_close_ = true;
-  ForeignHistories* foreign_ = nullptr;  ///< null where all histories are here
+  std::atomic<ForeignHistories*> foreign_{nullptr};  ///< null where all histories are here
   // In the order in which they are made; they end in the opposite one.
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<Identity> identity_;

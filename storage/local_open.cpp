@@ -226,7 +226,8 @@ Status LocalJournal::open_lane(log::Mark last, log::Mark stored) {
   applier_ = std::make_unique<Applier>(
       *store_, *heads_, *damage_, last, ApplierOptions{},
       Applier::Surroundings{[this] { return upkeep_->may_apply(); },
-                            [this](bool erased) { upkeep_->after_round(erased); }});
+                            [this](bool erased) { upkeep_->after_round(erased); },
+                            [this](Shard shard) { return elsewhere(shard); }});
   floor_->owe([this] {
     return applier_->stats().waiting_bytes + store_->memtable_bytes() + store_->merging_bytes();
   });

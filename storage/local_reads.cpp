@@ -55,47 +55,58 @@ Result<Loaded> LocalJournal::load(const ConversationKey& key, Shard shard) {
 }
 
 Result<State> LocalJournal::read_state(const ConversationKey& key, Shard shard) {
-  const uint64_t hash = key_hash(key);
-  if (Status status = await(key, hash); !status.ok()) return status;
-  if (Status status = check_undamaged(key, hash); !status.ok()) return status;
-  auto state = read_stored_state(StoreView(*store_), key, shard);
-  if (!state.ok()) return note(key, hash, state.status());
-  if (!state->exists) return nothing_stored(key);
-  return state;
+  return while_here(shard, [&]() -> Result<State> {
+    const uint64_t hash = key_hash(key);
+    if (Status status = await(key, hash); !status.ok()) return status;
+    if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+    auto state = read_stored_state(StoreView(*store_), key, shard);
+    if (!state.ok()) return note(key, hash, state.status());
+    if (!state->exists) return nothing_stored(key);
+    return state;
+  });
 }
 
 Result<State> LocalJournal::read_state_at(const ConversationKey& key, Shard shard,
                                           Version version) {
-  const uint64_t hash = key_hash(key);
-  if (Status status = await(key, hash); !status.ok()) return status;
-  if (Status status = check_undamaged(key, hash); !status.ok()) return status;
-  const StoreView view(*store_);
-  const auto head = read_head(view, key, shard);
-  if (!head.ok()) return note(key, hash, head.status());
-  if (!*head) return nothing_stored(key);
-  const Version newest = (*head)->head.version;
-  if (version.value == 0 || version > newest) return version_not_stored(key, version, newest);
-  auto state = read_stored_state(view, key, shard, version);
-  if (!state.ok()) return note(key, hash, state.status());
-  return state;
+  return while_here(shard, [&]() -> Result<State> {
+    const uint64_t hash = key_hash(key);
+    if (Status status = await(key, hash); !status.ok()) return status;
+    if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+    const StoreView view(*store_);
+    const auto head = read_head(view, key, shard);
+    if (!head.ok()) return note(key, hash, head.status());
+    if (!*head) return nothing_stored(key);
+    const Version newest = (*head)->head.version;
+    if (version.value == 0 || version > newest) return version_not_stored(key, version, newest);
+    auto state = read_stored_state(view, key, shard, version);
+    if (!state.ok()) return note(key, hash, state.status());
+    return state;
+  });
 }
 
 Result<EventList> LocalJournal::read_events(const ConversationKey& key, Shard shard, Version after,
                                             PageBounds bounds) {
-  const uint64_t hash = key_hash(key);
-  if (Status status = await(key, hash); !status.ok()) return status;
-  if (Status status = check_undamaged(key, hash); !status.ok()) return status;
-  const StoreView view(*store_);
-  const auto head = read_head(view, key, shard);
-  if (!head.ok()) return note(key, hash, head.status());
-  if (!*head) return nothing_stored(key);
-  auto events = read_stored_events(view, key, shard, (*head)->head, after, bounds);
-  if (!events.ok()) return note(key, hash, events.status());
-  return events;
+  return while_here(shard, [&]() -> Result<EventList> {
+    const uint64_t hash = key_hash(key);
+    if (Status status = await(key, hash); !status.ok()) return status;
+    if (Status status = check_undamaged(key, hash); !status.ok()) return status;
+    const StoreView view(*store_);
+    const auto head = read_head(view, key, shard);
+    if (!head.ok()) return note(key, hash, head.status());
+    if (!*head) return nothing_stored(key);
+    auto events = read_stored_events(view, key, shard, (*head)->head, after, bounds);
+    if (!events.ok()) return note(key, hash, events.status());
+    return events;
+  });
+}
+
+Status LocalJournal::passed_on() {
+  return absl::UnavailableError("the shard has just passed on to another node; try again");
 }
 
 bool LocalJournal::elsewhere(Shard shard) const {
-  return foreign_ != nullptr && foreign_->elsewhere(shard);
+  const ForeignHistories* foreign = foreign_;
+  return foreign != nullptr && foreign->elsewhere(shard);
 }
 
 /// A fresh activation does not wait for other nodes: its window holds what of the newest is here.
@@ -114,10 +125,12 @@ Result<std::vector<Message>> LocalJournal::read_across(const MessageRange& range
   PageFill fill(bounds);
   for (const HistorySpan& part : parts_of(range)) {
     if (fill.full()) break;
-    Status status =
-        elsewhere(part.shard)
-            ? read_elsewhere(part, range.newest_first, bounds, messages, fill)
-            : read_stored_part(StoreView(*store_), part, range.newest_first, messages, fill);
+    const auto read_here = [&]() -> Status {
+      return read_stored_part(StoreView(*store_), part, range.newest_first, messages, fill);
+    };
+    Status status = elsewhere(part.shard)
+                        ? read_elsewhere(part, range.newest_first, bounds, messages, fill)
+                        : while_here(part.shard, read_here);
     if (!status.ok()) return status;
   }
   return messages;
@@ -126,7 +139,7 @@ Result<std::vector<Message>> LocalJournal::read_across(const MessageRange& range
 Status LocalJournal::read_elsewhere(HistorySpan part, bool newest_first, PageBounds bounds,
                                     std::vector<Message>& messages, PageFill& fill) {
   while (part.first <= part.last && !fill.full()) {
-    auto read = foreign_->read(part, newest_first, {fill.room(), bounds.bytes_max});
+    auto read = foreign_.load()->read(part, newest_first, {fill.room(), bounds.bytes_max});
     if (!read.ok()) return read.status();
     if (read->empty()) return absl::InternalError("another node sent no message of a history");
     for (Message& message : *read) {
@@ -165,6 +178,7 @@ Result<std::vector<UnfinishedRelease>> LocalJournal::unfinished_releases() {
   size_t damaged = 0;  // shards
   const StoreView view(*store_);
   for (uint32_t shard = 0; shard < options_.shard_count; ++shard) {
+    if (elsewhere({static_cast<uint16_t>(shard)})) continue;
     const std::string kind = keys::index_kind({static_cast<uint16_t>(shard)}, 'R');
     auto scan = view.scan(
         Family::index,

@@ -234,7 +234,24 @@ Status RocksStore::merge_files() const {
 Status RocksStore::write(rocksdb::WriteBatch& batch) const {
   gate_.enter();
   const absl::Cleanup left = [this] { gate_.leave(); };
-  return from_rocks(write_unlogged(batch), "writing to the store");
+  const auto status = write_unlogged(batch);
+  if (status.ok() && tapped_) {
+    const std::lock_guard lock(taps_mutex_);
+    for (WriteTap* tap : taps_) tap->wrote(batch);
+  }
+  return from_rocks(status, "writing to the store");
+}
+
+void RocksStore::add_tap(WriteTap& tap) const {
+  const std::lock_guard lock(taps_mutex_);
+  taps_.push_back(&tap);
+  tapped_ = true;
+}
+
+void RocksStore::remove_tap(WriteTap& tap) const {
+  const std::lock_guard lock(taps_mutex_);
+  std::erase(taps_, &tap);
+  tapped_ = !taps_.empty();
 }
 
 rocksdb::Status RocksStore::write_unlogged(rocksdb::WriteBatch& batch) const {

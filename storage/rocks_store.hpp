@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -16,16 +15,12 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include "base/result.hpp"
+#include "storage/family.hpp"
 #include "storage/log/mark.hpp"
 #include "storage/write_gate.hpp"
 
 /// RocksDB as this project uses it. Included by the files of the local journal only.
 namespace parley {
-
-enum class Family : uint8_t { meta = 0, state = 1, messages = 2, index = 3 };
-inline constexpr size_t k_families = 4;
-inline constexpr std::array<Family, k_families> k_all_families{Family::meta, Family::state,
-                                                               Family::messages, Family::index};
 
 struct RocksOptions {
   std::string directory;
@@ -42,6 +37,14 @@ Status from_rocks(const rocksdb::Status& status, std::string_view doing);
 
 inline rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 inline std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+/// Is told of every batch that was written, by whoever wrote it: in the order of writing for rows
+/// that one thread alone writes.
+class WriteTap {
+ public:
+  virtual ~WriteTap() = default;
+  virtual void wrote(const rocksdb::WriteBatch& batch) = 0;
+};
 
 class BackgroundErrors;
 class MergesUnderWay;
@@ -67,6 +70,11 @@ class RocksStore {
   }
 
   Status write(rocksdb::WriteBatch& batch) const;
+  /// What is written from now on is told; what a view shows that is made later and was not told was
+  /// written before.
+  void add_tap(WriteTap& tap) const;
+  /// It is told nothing more when this has returned.
+  void remove_tap(WriteTap& tap) const;
   /// Everything written before is on disk when it returns OK.
   Status flush() const;
   /// RocksDB flushes by itself when memtables take more; unbounded during recovery.
@@ -108,6 +116,9 @@ class RocksStore {
   /// One merge or recovery at a time: what is told of the flush of one opens the gate for no other.
   mutable std::mutex alone_;
   mutable WriteGate gate_;
+  mutable std::mutex taps_mutex_;  ///< guards the taps
+  mutable std::vector<WriteTap*> taps_;
+  mutable std::atomic<bool> tapped_{false};
   std::shared_ptr<BackgroundErrors> errors_;  ///< null where it is only read, as the next
   std::shared_ptr<MergesUnderWay> merges_;
   std::unique_ptr<rocksdb::DB> db_;

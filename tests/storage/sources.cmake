@@ -1,4 +1,5 @@
 parley_test(NAME codec_test SRCS codec_test.cpp codec_damage_test.cpp codec_golden_test.cpp
+  codec_rows_test.cpp
   LABEL unit DEPS parley::codec)
 
 if(TARGET parley_storage)
@@ -7,6 +8,6 @@ if(TARGET parley_storage)
     LABEL unit DEPS parley::storage)
   parley_test(NAME local_journal_test SRCS local_journal_test.cpp damage_test.cpp
     upkeep_test.cpp upkeep_full_disk_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp
-    memory_bytes_test.cpp rocks_listeners_test.cpp rocks_store_test.cpp
-    round_test.cpp write_gate_test.cpp LABEL unit DEPS parley::storage)
+    local_shards_test.cpp memory_bytes_test.cpp rocks_listeners_test.cpp rocks_shard_copy_test.cpp
+    rocks_store_test.cpp round_test.cpp write_gate_test.cpp LABEL unit DEPS parley::storage)
 endif()
