@@ -61,7 +61,9 @@ struct Environment {
   const OwnedShards* owned = nullptr;          ///< null: all
   RemoteParents* parents_elsewhere = nullptr;  ///< null where no parent is
 
-  [[nodiscard]] bool owns(Shard shard) const { return owned == nullptr || owned->contains(shard); }
+  [[nodiscard]] ShardUse use(Shard shard) const {
+    return owned == nullptr ? ShardUse::served : owned->use(shard);
+  }
 };
 
 /// The resumer of the thread at hand; null on threads without one. Set by the threads of the call

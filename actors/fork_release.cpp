@@ -19,7 +19,8 @@ ForkRelease::ForkRelease(Registry& registry, const Environment& environment, Add
 }
 
 void ForkRelease::start() {
-  if (environment_.owns(to.shard) || environment_.parents_elsewhere == nullptr) {
+  if (environment_.use(to.shard) != ShardUse::elsewhere ||
+      environment_.parents_elsewhere == nullptr) {
     return registry_.dispatch(this);
   }
   environment_.parents_elsewhere->let_go(to, link_.child_history,

@@ -1,27 +1,34 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "base/ids.hpp"
 
 namespace parley {
 
+/// What becomes of calls to a shard's conversations here.
+enum class ShardUse : uint8_t {
+  elsewhere,  ///< refused before they are begun: another node's, or nobody's
+  served,     ///< carried out
+  held,       ///< wait for either of the others, while the shard passes on
+};
+
 /// The shards whose conversations may be live here. Owned by the server; read by any thread, set by
-/// whoever takes shards over and gives them away. What is not among them is refused before it is
-/// begun; what is live already is ended by whoever takes a shard out.
+/// whoever takes shards over and gives them away, who then has the registry act on it.
 class OwnedShards {
  public:
   explicit OwnedShards(uint32_t shard_count)
-      : owned_(std::make_unique<std::atomic<bool>[]>(shard_count)) {}
+      : uses_(std::make_unique<std::atomic<ShardUse>[]>(shard_count)) {}
 
-  void set(Shard shard, bool owned) { owned_[shard.value] = owned; }
-  [[nodiscard]] bool contains(Shard shard) const {
-    return owned_[shard.value].load(std::memory_order_acquire);
+  void set(Shard shard, ShardUse use) { uses_[shard.value] = use; }
+  [[nodiscard]] ShardUse use(Shard shard) const {
+    return uses_[shard.value].load(std::memory_order_acquire);
   }
 
  private:
-  std::unique_ptr<std::atomic<bool>[]> owned_;
+  std::unique_ptr<std::atomic<ShardUse>[]> uses_;
 };
 
 }  // namespace parley

@@ -31,8 +31,9 @@ Call* take_question(std::vector<Call*>& waiting, uint64_t watcher) {
   return taken;
 }
 
-void refuse(Call* call) {
-  call->fail(absl::UnavailableError("the server is stopping; call another node or retry"));
+/// A pointer whose last copy calls `ended` when it goes.
+std::shared_ptr<void> told_at_last(std::function<void()> ended) {
+  return {static_cast<void*>(nullptr), [ended = std::move(ended)](void*) { ended(); }};
 }
 
 }  // namespace
@@ -46,26 +47,32 @@ Registry::Registry(caf::actor_system& system, Environment& environment, Registry
 Registry::~Registry() { PARLEY_CHECK(all_retired()); }
 
 void Registry::dispatch(Call* call) {
-  if (!environment_.owns(call->to.shard)) return call->answer(Failure::not_owner, false);
   InlineUnit& unit = InlineUnit::here(system_);
   Stripe& stripe = stripe_of(call->to);
-  bool refused = false;
+  Admission admission{};
   {
     absl::MutexLock lock(&stripe.mutex);
-    refused = !admit(stripe, call, unit);
+    admission = admit(stripe, call, unit);
   }
-  if (refused) return refuse(call);
+  if (admission != Admission::taken) return turn_away({call, admission});
   unit.run();
 }
 
-bool Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
-  // Why under the lock: once `retire_all` has been through this stripe, nothing may begin in it.
-  if (closed_.load(std::memory_order_relaxed)) return false;
+Registry::Admission Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
+  // Why under the lock: once `retire_all`, or `put_away` of the shard, has been through this
+  // stripe, nothing may begin in it.
+  if (closed_.load(std::memory_order_relaxed)) return Admission::stopping;
+  const ShardUse use = environment_.use(call->to.shard);
+  if (use == ShardUse::elsewhere) return Admission::not_owner;
+  if (use == ShardUse::held) {
+    stripe.held.push_back(call);
+    return Admission::taken;
+  }
   const auto found = stripe.entries.find(call->to.key);
   Entry& entry = found != stripe.entries.end() ? *found->second : activate(stripe, call->to);
   if (entry.ending) {
     entry.waiting.push_back(call);
-    return true;
+    return Admission::taken;
   }
   const SteadyTime now = environment_.clock.steady();
   if (now.micros - entry.last_used.micros > touch_micros_) {
@@ -74,15 +81,31 @@ bool Registry::admit(Stripe& stripe, Call* call, InlineUnit& unit) {
   }
   // Nor may anything slip into the mailbox behind the message that ends the actor (I12).
   unit.enqueue(entry.actor, CallMessage{call});
-  return true;
+  return Admission::taken;
+}
+
+std::vector<Registry::TurnedAway> Registry::admit_all(Stripe& stripe,
+                                                      const std::vector<Call*>& calls,
+                                                      InlineUnit& unit) {
+  std::vector<TurnedAway> away;
+  for (Call* call : calls) {
+    const Admission admission = admit(stripe, call, unit);
+    if (admission != Admission::taken) away.push_back({call, admission});
+  }
+  return away;
+}
+
+void Registry::turn_away(const TurnedAway& which) {
+  if (which.why == Admission::not_owner) return which.call->answer(Failure::not_owner, false);
+  which.call->fail(absl::UnavailableError("the server is stopping; call another node or retry"));
 }
 
 void Registry::wake(const Address& address) {
-  if (!environment_.owns(address.shard)) return;
   InlineUnit& unit = InlineUnit::here(system_);
   Stripe& stripe = stripe_of(address);
   {
     absl::MutexLock lock(&stripe.mutex);
+    if (environment_.use(address.shard) != ShardUse::served) return;
     const auto found = stripe.entries.find(address.key);
     if (found == stripe.entries.end()) {
       if (!closed_) activate(stripe, address);
@@ -148,6 +171,7 @@ void Registry::abandoned(const Address& address) {
 void Registry::retired(const Address& address) {
   InlineUnit& unit = InlineUnit::here(system_);
   std::unique_ptr<Entry> gone;
+  std::vector<TurnedAway> away;
   Stripe& stripe = stripe_of(address);
   {
     absl::MutexLock lock(&stripe.mutex);
@@ -157,13 +181,43 @@ void Registry::retired(const Address& address) {
     stripe.entries.erase(found);
     --live_;
     // Why under the same lock: whoever looks for a waiting call finds it, here or there.
-    auto& waiting = gone->waiting;
-    const auto refused = std::find_if(waiting.begin(), waiting.end(),
-                                      [&](Call* call) { return !admit(stripe, call, unit); });
-    waiting.erase(waiting.begin(), refused);
+    away = admit_all(stripe, gone->waiting, unit);
   }
-  for (Call* call : gone->waiting) refuse(call);
+  for (const TurnedAway& each : away) turn_away(each);
   unit.run();
+}
+
+void Registry::put_away(Shard shard, std::function<void()> ended) {
+  const auto last = told_at_last(std::move(ended));
+  for (Stripe& stripe : stripes_) {
+    {
+      absl::MutexLock lock(&stripe.mutex);
+      for (auto& [key, entry] : stripe.entries) {
+        if (entry->address.shard != shard) continue;
+        entry->last = last;
+        if (!entry->ending) end(stripe, *entry);
+      }
+    }
+    InlineUnit::here(system_).run();
+  }
+}
+
+void Registry::resume(Shard shard) {
+  InlineUnit& unit = InlineUnit::here(system_);
+  for (Stripe& stripe : stripes_) {
+    std::vector<TurnedAway> away;
+    {
+      absl::MutexLock lock(&stripe.mutex);
+      const auto others =
+          std::stable_partition(stripe.held.begin(), stripe.held.end(),
+                                [&](Call* call) { return call->to.shard == shard; });
+      const std::vector<Call*> calls(stripe.held.begin(), others);
+      stripe.held.erase(stripe.held.begin(), others);
+      away = admit_all(stripe, calls, unit);
+    }
+    for (const TurnedAway& each : away) turn_away(each);
+    unit.run();
+  }
 }
 
 void Registry::sweep() {
@@ -187,10 +241,13 @@ void Registry::sweep() {
 void Registry::retire_all() {
   closed_ = true;
   for (Stripe& stripe : stripes_) {
+    std::vector<Call*> held;
     {
       absl::MutexLock lock(&stripe.mutex);
       while (!stripe.recently_used.empty()) end(stripe, *stripe.recently_used.front());
+      held.swap(stripe.held);
     }
+    for (Call* call : held) turn_away({call, Admission::stopping});
     InlineUnit::here(system_).run();
   }
 }
@@ -202,14 +259,16 @@ void Registry::unfollow(const Address& address, uint64_t watcher) {
   {
     absl::MutexLock lock(&stripe.mutex);
     const auto found = stripe.entries.find(address.key);
-    if (found == stripe.entries.end()) return;
-    Entry& entry = *found->second;
-    if (entry.ending) {
-      // Why: its question may wait here for the next activation, which would never hear that it has
-      // gone and keep it for ever.
-      held = take_question(entry.waiting, watcher);
-    } else {
-      unit.enqueue(entry.actor, UnfollowMessage{watcher});
+    // Why: its question may wait here for the next activation, which would never hear that it has
+    // gone and keep it for ever.
+    held = take_question(stripe.held, watcher);
+    if (found != stripe.entries.end() && held == nullptr) {
+      Entry& entry = *found->second;
+      if (entry.ending) {
+        held = take_question(entry.waiting, watcher);
+      } else {
+        unit.enqueue(entry.actor, UnfollowMessage{watcher});
+      }
     }
   }
   if (held != nullptr) held->fail(absl::CancelledError("the watcher has gone"));

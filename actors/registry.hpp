@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <list>
 #include <memory>
 #include <vector>
@@ -43,12 +44,19 @@ class Registry final : public ActivationKeeper {
   ~Registry() override;
 
   /// Hands a call to its conversation and runs that on this thread if it is awake; one to a shard
-  /// that is not owned here is answered so. Never blocks.
+  /// that is not owned here is answered so, one to a shard that is held waits. Never blocks.
   void dispatch(Call* call);
   /// A conversation takes up what it left unfinished, also where it is not live yet.
   void wake(const Address& address);
   /// The watcher has gone; nothing happens if the conversation is not live.
   void unfollow(const Address& address, uint64_t watcher);
+
+  /// Ends the shard's live conversations, once it is not `served` any more (OwnedShards). `ended`
+  /// is called, on any thread, when none is left and nothing of theirs is on its way to the
+  /// journal.
+  void put_away(Shard shard, std::function<void()> ended);
+  /// Hands on the calls that were held, once the shard is not `held` any more.
+  void resume(Shard shard);
 
   /// Puts away what has been idle for too long. To be called every second or so.
   void sweep();
@@ -74,12 +82,21 @@ class Registry final : public ActivationKeeper {
     bool ending = false;
     std::vector<Call*> waiting;
     std::list<Entry*>::iterator place;  ///< in `recently_used`, unless ending
+    /// Says that the shard's conversations are put away, with the last of them that has this.
+    std::shared_ptr<void> last;
+  };
+
+  enum class Admission : uint8_t { taken, stopping, not_owner };
+  struct TurnedAway {
+    Call* call;
+    Admission why;
   };
 
   struct Stripe {
     mutable absl::Mutex mutex;
     absl::flat_hash_map<ConversationKey, std::unique_ptr<Entry>> entries ABSL_GUARDED_BY(mutex);
     std::list<Entry*> recently_used ABSL_GUARDED_BY(mutex);  ///< newest first
+    std::vector<Call*> held ABSL_GUARDED_BY(mutex);          ///< of shards that pass on
   };
 
   static constexpr size_t k_stripes = 64;
@@ -88,9 +105,13 @@ class Registry final : public ActivationKeeper {
   [[nodiscard]] const Stripe& stripe_of(const Address& address) const {
     return stripes_[address.hash % k_stripes];
   }
-  /// Puts a call where it will be answered; false where nothing may begin any more.
-  bool admit(Stripe& stripe, Call* call, InlineUnit& unit)
+  /// Puts a call where it will be answered, unless it may not begin here.
+  Admission admit(Stripe& stripe, Call* call, InlineUnit& unit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  /// Admits calls in their order; those that come back are to be turned away, without the lock.
+  std::vector<TurnedAway> admit_all(Stripe& stripe, const std::vector<Call*>& calls,
+                                    InlineUnit& unit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  static void turn_away(const TurnedAway& which);
   Entry& activate(Stripe& stripe, const Address& address)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   void end(Stripe& stripe, Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);

@@ -7,6 +7,13 @@ namespace parley {
 
 using Kind = Holding::Kind;
 
+KnownOwner owner_by(const Holding& holding, const NodeName& self) {
+  if (holding.kind == Kind::owned) return {self, holding.epoch};
+  // What comes in is the giver's until it says otherwise.
+  const bool coming = holding.kind == Kind::receiving || holding.kind == Kind::complete;
+  return {holding.peer, {holding.epoch.value - (coming ? 1 : 0)}};
+}
+
 Baton::Baton(NodeName self, Holding stored, BatonLimits limits)
     : self_(std::move(self)), limits_(limits), holding_(std::move(stored)) {}
 

@@ -36,6 +36,17 @@ struct Holding {
   bool operator==(const Holding&) const = default;
 };
 
+/// Who has a shard, as far as somebody knows: whoever knows of a higher epoch knows better.
+struct KnownOwner {
+  NodeName node;
+  Epoch epoch;
+  bool operator==(const KnownOwner&) const = default;
+};
+/// As what is recorded at a node says.
+KnownOwner owner_by(const Holding& holding, const NodeName& self);
+/// By the shard's number.
+using KnownOwners = std::vector<KnownOwner>;
+
 /// What giver and taker tell each other. Any of it may be lost, late, repeated, out of order.
 namespace baton {
 

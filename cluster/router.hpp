@@ -1,9 +1,14 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+#include "cluster/ownership.hpp"
 #include "cluster/peer_transport.hpp"
 #include "cluster/ring.hpp"
 
@@ -11,23 +16,40 @@ namespace parley {
 
 /// Where the calls of each shard go: here, or to another node.
 ///
-/// Owned by the server, used by any thread. A hint for whoever asks others, and the law for what is
-/// carried out here: this node's storage says that it owns the shards that are its own.
+/// Owned by the server, used by any thread. A hint for whoever asks others, corrected by what they
+/// answer, and the law for what is carried out here: a shard is this node's only where its storage
+/// says so, whatever others say. What is given out stays valid.
 class Router {
  public:
-  Router(NodeName self, Layout layout, PeerTransport& transport)
-      : self_(std::move(self)), layout_(std::move(layout)), transport_(transport) {}
+  /// `nodes`: all of the cluster.
+  Router(NodeName self, const std::vector<NodeName>& nodes, KnownOwners owners,
+         PeerTransport& transport);
 
   [[nodiscard]] const NodeName& self() const { return self_; }
-  [[nodiscard]] const NodeName& owner(Shard shard) const { return layout_[shard.value]; }
+  /// All nodes of the cluster, sorted.
+  [[nodiscard]] std::vector<NodeName> nodes() const;
+  [[nodiscard]] const NodeName& owner(Shard shard) const {
+    return *owners_[shard.value].load(std::memory_order_acquire);
+  }
   /// The owner, where it is another node; else null.
   [[nodiscard]] const NodeName* elsewhere(Shard shard) const {
-    const NodeName& owner = layout_[shard.value];
-    return owner == self_ ? nullptr : &owner;
+    const NodeName* owner = owners_[shard.value].load(std::memory_order_acquire);
+    return owner == own_ ? nullptr : owner;
   }
+  [[nodiscard]] KnownOwner known(Shard shard) const ABSL_LOCKS_EXCLUDED(mutex_);
+  /// What another node says of a shard. Nothing changes where as much is known already, where the
+  /// shard is this node's, or is said to be, and where nobody of that name belongs to the cluster.
+  void learn(Shard shard, const KnownOwner& owner) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// The shard is this node's from now on, as its storage says.
+  void own(Shard shard, Epoch epoch) ABSL_LOCKS_EXCLUDED(mutex_);
+  /// The shard is not this node's (any more).
+  void give(Shard shard, const KnownOwner& to) ABSL_LOCKS_EXCLUDED(mutex_);
+
   /// The other nodes that own shards.
   [[nodiscard]] std::vector<NodeName> others() const;
   [[nodiscard]] std::vector<Shard> shards_of(const NodeName& node) const;
+  [[nodiscard]] uint32_t shard_count() const { return static_cast<uint32_t>(owners_.size()); }
 
   void ask(const NodeName& node, PeerRequest request, PeerWaiter* waiter) {
     transport_.ask(node, std::move(request), waiter);
@@ -36,8 +58,14 @@ class Router {
   [[nodiscard]] uint64_t session(const NodeName& node) const { return transport_.session(node); }
 
  private:
+  [[nodiscard]] const NodeName* find(const NodeName& node) const;
+
   const NodeName self_;
-  const Layout layout_;
+  const std::vector<NodeName> names_;  ///< sorted; with nobody's
+  const NodeName* const own_;
+  std::vector<std::atomic<const NodeName*>> owners_;  ///< into `names_`
+  mutable absl::Mutex mutex_;
+  std::vector<Epoch> epochs_ ABSL_GUARDED_BY(mutex_);
   PeerTransport& transport_;
 };
 

@@ -62,13 +62,12 @@ NodeShards NodeShards::first(const NodeName& self, std::vector<NodeName> nodes,
   return shards;
 }
 
-Layout NodeShards::layout() const {
-  Layout layout;
+KnownOwners NodeShards::owners() const {
+  KnownOwners owners;
   for (const Holding& holding : holdings) {
-    const bool own = holding.kind == Holding::Kind::owned;
-    layout.push_back(own ? self : holding.peer);
+    owners.push_back(owner_by(holding, self));
   }
-  return layout;
+  return owners;
 }
 
 std::string format_shards(const NodeShards& shards) {
@@ -131,6 +130,10 @@ Result<std::optional<NodeShards>> read_shards(const std::string& data_dir) {
   return *std::move(stored);
 }
 
+Status write_shards(const std::string& data_dir, const NodeShards& shards) {
+  return write_whole(file_of(data_dir), format_shards(shards));
+}
+
 Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
                                std::vector<NodeName> nodes, uint32_t shard_count) {
   auto found = read_shards(data_dir);
@@ -156,7 +159,7 @@ Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self
   }
   std::error_code error;
   std::filesystem::create_directories(data_dir, error);
-  Status status = write_whole(file_of(data_dir), format_shards(first));
+  Status status = write_shards(data_dir, first);
   if (!status.ok()) return status;
   return first;
 }

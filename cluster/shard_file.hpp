@@ -21,8 +21,8 @@ struct NodeShards {
 
   /// Of a cluster whose nodes start for the first time: every node works out the same.
   static NodeShards first(const NodeName& self, std::vector<NodeName> nodes, uint32_t shard_count);
-  /// Who has each shard, as far as is known here.
-  [[nodiscard]] Layout layout() const;
+  /// Who has each shard, as far as is known here; this node only where it is recorded that it owns.
+  [[nodiscard]] KnownOwners owners() const;
 };
 
 /// One line for each shard, for people too; ends with a checksum.
@@ -35,6 +35,8 @@ uint64_t layout_digest(const std::vector<NodeName>& nodes, uint32_t shard_count)
 
 /// Nothing where the storage is no node's of a cluster.
 Result<std::optional<NodeShards>> read_shards(const std::string& data_dir);
+/// Durable when it returns OK; else it may be or not.
+Status write_shards(const std::string& data_dir, const NodeShards& shards);
 /// Reads the file of `data_dir`, or writes that of a first start. FAILED_PRECONDITION where what is
 /// stored belongs to another node, another cluster or no cluster.
 Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,

@@ -15,6 +15,7 @@ namespace parley {
 namespace {
 
 constexpr int k_waiting = 2;
+constexpr size_t k_request_bytes_max = 4U << 20;
 
 int64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -76,7 +77,7 @@ void AdminService::serve_method(CallQueue& queue, typename Rpc<AdminRpcs, Reques
   using Method = typename Origin::Method;
   auto method = std::make_shared<Method>(
       Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); }, calls_,
-             node_.traffic});
+             node_.traffic, k_request_bytes_max, node_.router != nullptr});
   methods_.push_back(method);
   for (int i = 0; i < k_waiting; ++i) Origin::await(*method, queue);
 }
@@ -84,6 +85,10 @@ void AdminService::serve_method(CallQueue& queue, typename Rpc<AdminRpcs, Reques
 void AdminService::serve(CallQueue& queue) {
   peers_.add<v1::LocateConversationRequest>("LocateConversation",
                                             [this](auto* rpc) { locate(rpc); });
+  peers_.add<v1::GetClusterRequest>("GetCluster", [this](auto* rpc) { get_cluster(rpc); });
+  peers_.add<v1::MoveShardsRequest>("MoveShards", [this](auto* rpc) { move_shards(rpc); });
+  serve_method(queue, &AdminRpcs::RequestGetCluster, &AdminService::get_cluster);
+  serve_method(queue, &AdminRpcs::RequestMoveShards, &AdminService::move_shards);
   serve_method(queue, &AdminRpcs::RequestGetServerInfo, &AdminService::server_info);
   serve_method(queue, &AdminRpcs::RequestLocateConversation, &AdminService::locate);
   serve_method(queue, &AdminRpcs::RequestCreateBackup, &AdminService::create_backup);

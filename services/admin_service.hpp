@@ -38,6 +38,9 @@ class AdminService {
   void create_backup(Call<v1::CreateBackupRequest>* rpc);
   void list_backups(Call<v1::ListBackupsRequest>* rpc);
   grpc::Status run_verify(Verify& stream);
+  // In admin_cluster.cpp.
+  void get_cluster(Call<v1::GetClusterRequest>* rpc);
+  void move_shards(Call<v1::MoveShardsRequest>* rpc);
 
   Node& node_;
   AdminRpcs& rpcs_;

@@ -151,13 +151,16 @@ class Forking : public std::enable_shared_from_this<Forking> {
     if (why.reason == error_row(ErrorId::conversation_exists).reason) {
       return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
     }
-    const bool not_asked = why.reason == error_row(ErrorId::node_unreachable).reason ||
+    const bool not_asked = is_not_owner(why) ||
+                           why.reason == error_row(ErrorId::node_unreachable).reason ||
                            why.reason == error_row(ErrorId::overloaded).reason;
     // With a request id the same note serves the next try; without, nobody would need it.
     if (not_asked && rpc_->request.request_id().empty()) {
       return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
     }
-    if (not_asked) refusal_ = make_error(ErrorId::outcome_unknown, why.metadata);
+    if (not_asked && !is_not_owner(why)) {
+      refusal_ = make_error(ErrorId::outcome_unknown, why.metadata);
+    }
     rpc_->finish_error(refusal_);
   }
 
@@ -203,7 +206,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
       ((*self).*next)(answer);
     };
     node_.router->ask(owner, {method, rpc_->tenant, std::move(body), forwarded_micros(*rpc_)},
-                      new AnswerWaiter(owner, tell));
+                      new AnswerWaiter(node_, owner, tell));
   }
 
   static constexpr size_t k_names_tried_max = 4096;

@@ -124,9 +124,9 @@ void ConversationService::serve_method(CallQueue& queue, const char* name,
                                        int waiting) {
   using Origin = Rpc<ConversationRpcs, Request>;
   using Method = typename Origin::Method;
-  auto method = std::make_shared<Method>(
-      Method{rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); },
-             counts_[name], node_.traffic, node_.environment.limits.request_bytes});
+  auto method = std::make_shared<Method>(Method{
+      rpcs_, wait, [this, handler](Call<Request>* rpc) { (this->*handler)(rpc); }, counts_[name],
+      node_.traffic, node_.environment.limits.request_bytes, node_.router != nullptr});
   methods_.push_back(method);
   peers_.add<Request>(name, method->handle);
   for (int i = 0; i < waiting; ++i) Origin::await(*method, queue);

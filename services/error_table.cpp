@@ -153,6 +153,9 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
     {Id::backup_failed, "BACKUP_FAILED", Code::kInternal,
      "The backup was not taken, for the cause that this error carries. Where the disk is full make "
      "room in the backup directory; where stored bytes are damaged see VerifyStorage."},
+    {Id::needs_cluster, "NEEDS_CLUSTER", Code::kUnimplemented,
+     "This server is alone: there is no other node. Start it with --cluster and --peers, or leave "
+     "this out."},
     {Id::internal, "INTERNAL", Code::kInternal,
      "The server failed in a way it should not. Send it again with the same request_id; if it "
      "stays, "
@@ -272,6 +275,8 @@ ApiError error_of(const Refusal& refusal, const ConversationKey& key) {
   if (name != nullptr && !refusal.detail.empty()) metadata[name] = refusal.detail;
   return make_error(static_cast<ErrorId>(refusal.reason), std::move(metadata));
 }
+
+bool is_not_owner(const ApiError& error) { return error.reason == error_row(Id::not_owner).reason; }
 
 ApiError error_of(Failure failure, const ConversationKey& key) {
   switch (failure) {

@@ -64,6 +64,7 @@ enum class ErrorId : uint8_t {
   storage_unavailable,
   export_incomplete,
   backup_failed,
+  needs_cluster,
   internal,
 };
 
@@ -109,6 +110,8 @@ ApiError request_too_large(size_t bytes, size_t bytes_max);
 /// all.
 google::rpc::Status to_rpc_status(const ApiError& error);
 /// What another node told, to be told on.
+/// Nothing was done: the conversation is, or comes to be, with another node.
+bool is_not_owner(const ApiError& error);
 ApiError from_rpc_status(const google::rpc::Status& status);
 
 /// The table as the README shows it, between its markers.

@@ -130,7 +130,7 @@ void import_elsewhere(Node& node, const NodeName& owner, const Address& address,
   };
   node.router->ask(owner,
                    {k_import_piece, address.key.tenant, asked.SerializeAsString(), k_answer_micros},
-                   new AnswerWaiter(owner, std::move(told)));
+                   new AnswerWaiter(node, owner, std::move(told)));
 }
 
 void import_for_peer(Node& node, UnaryCall<pb::ImportPieceRequest>* call) {

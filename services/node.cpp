@@ -1,12 +1,47 @@
 #include "services/node.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include <caf/event_based_actor.hpp>
 
 namespace parley {
 
+namespace {
+
+std::optional<uint64_t> number_in(const ApiError& error, const std::string& name) {
+  const auto found = error.metadata.find(name);
+  uint64_t number = 0;
+  if (found == error.metadata.end() || !absl::SimpleAtoi(found->second, &number)) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+}  // namespace
+
+ApiError Node::not_owner(Shard shard) const {
+  const KnownOwner known = router->known(shard);
+  return make_error(ErrorId::not_owner, {{"owner", known.node.value},
+                                         {"shard", std::to_string(shard.value)},
+                                         {"epoch", std::to_string(known.epoch.value)}});
+}
+
+void Node::learn(const ApiError& error) {
+  if (router == nullptr || !is_not_owner(error)) return;
+  const auto shard = number_in(error, "shard");
+  const auto epoch = number_in(error, "epoch");
+  const auto owner = error.metadata.find("owner");
+  if (!shard || !epoch || owner == error.metadata.end() || *shard >= router->shard_count()) return;
+  router->learn({static_cast<uint16_t>(*shard)}, {{owner->second}, {*epoch}});
+}
+
 ApiError Node::explain(Failure failure, const ConversationKey& key) const {
+  if (failure == Failure::not_owner && router != nullptr) {
+    return not_owner(Address::of(key, environment.shard_count).shard);
+  }
   if (failure == Failure::not_written && store.disk_full()) return make_error(ErrorId::disk_full);
   return error_of(failure, key);
 }

@@ -17,6 +17,7 @@
 namespace parley {
 
 class RemoteReads;
+class ShardKeeper;
 class RemoteWatches;
 
 /// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each
@@ -39,6 +40,7 @@ class Node {
   Router* router = nullptr;  ///< null where this node is alone, as the next
   RemoteWatches* remote_watches = nullptr;
   RemoteReads* remote_reads = nullptr;
+  ShardKeeper* keeper = nullptr;
 
   Traffic traffic;
   std::atomic<int64_t> watch_streams{0};
@@ -55,6 +57,11 @@ class Node {
   [[nodiscard]] const NodeName* elsewhere(const Address& whose) const {
     return router == nullptr ? nullptr : router->elsewhere(whose.shard);
   }
+
+  /// What whoever takes this node for the owner is told: who is, as far as is known here.
+  [[nodiscard]] ApiError not_owner(Shard shard) const;
+  /// What another node's NOT_OWNER says.
+  void learn(const ApiError& error);
 
   /// What a caller is told of a failure; a write that was refused for want of disk space says so.
   [[nodiscard]] ApiError explain(Failure failure, const ConversationKey& key) const;

@@ -11,6 +11,10 @@ constexpr int64_t k_patience_micros = 60'000'000;
 }  // namespace
 
 void PeerCalls::serve(const NodeName& from, PeerRequest request, Reply reply) {
+  if (const auto taken = letters_.find(request.method); taken != letters_.end()) {
+    taken->second(from, std::move(request.body));
+    return reply({});
+  }
   const auto found = methods_.find(request.method);
   const auto refuse = [&](ErrorId id) {
     const grpc::Status status = to_grpc_status(make_error(id));
@@ -30,6 +34,10 @@ void Forwarding::answered(PeerAnswer answer) {
   if (answer.code == 0) {
     node_.note_replay(client_, answer.replayed);
     client_.finish(std::move(answer.body));
+  } else if (answer.code == static_cast<int>(absl::StatusCode::kUnavailable)) {
+    const ApiError error = error_of(answer);
+    node_.learn(error);
+    client_.finish_error(error);
   } else {
     client_.finish_status({static_cast<grpc::StatusCode>(answer.code), std::move(answer.message),
                            std::move(answer.details)});
@@ -43,11 +51,13 @@ void Forwarding::failed(PeerFailure failure) {
 }
 
 void AnswerWaiter::answered(PeerAnswer answer) {
-  if (answer.code != 0) return end(error_of(answer));
-  end(std::move(answer.body));
+  if (answer.code == 0) return end(std::move(answer.body));
+  ApiError error = error_of(answer);
+  node_.learn(error);
+  end(std::move(error));
 }
 
-void AnswerWaiter::failed(PeerFailure failure) { end(error_of(failure, node_)); }
+void AnswerWaiter::failed(PeerFailure failure) { end(error_of(failure, asked_)); }
 
 void AnswerWaiter::end(Checked<std::string> answer) {
   // Why first: what it is told may be the last that keeps something alive.
@@ -81,8 +91,10 @@ ApiError error_of(const PeerAnswer& answer) {
   return from_rpc_status(status);
 }
 
-ApiError not_owner(const NodeName& owner) {
-  return make_error(ErrorId::not_owner, {{"owner", owner.value}});
+bool refused(Node& node, Shard shard, Reply& call) {
+  if (node.router->elsewhere(shard) == nullptr) return false;
+  call.finish_error(node.not_owner(shard));
+  return true;
 }
 
 }  // namespace parley

@@ -77,11 +77,18 @@ class PeerCalls final : public PeerServer {
     };
   }
 
+  /// What is taken as it comes, also while this node drains; it is answered at once, with nothing.
+  void add_letters(const std::string& method,
+                   std::function<void(const NodeName& from, std::string letter)> receive) {
+    letters_[method] = std::move(receive);
+  }
+
   void serve(const NodeName& from, PeerRequest request, Reply reply) override;
 
  private:
   Node& node_;
   std::map<std::string, std::function<void(const NodeName&, const PeerRequest&, Reply)>> methods_;
+  std::map<std::string, std::function<void(const NodeName&, std::string)>> letters_;
 };
 
 /// Waits for what another node makes of a client's call, and answers the client with it.
@@ -114,14 +121,16 @@ class NobodyWaits final : public PeerWaiter {
 class AnswerWaiter final : public PeerWaiter {
  public:
   using Tell = std::function<void(Checked<std::string>)>;
-  AnswerWaiter(NodeName node, Tell tell) : node_(std::move(node)), tell_(std::move(tell)) {}
+  AnswerWaiter(Node& node, NodeName asked, Tell tell)
+      : node_(node), asked_(std::move(asked)), tell_(std::move(tell)) {}
   void answered(PeerAnswer answer) override;
   void failed(PeerFailure failure) override;
 
  private:
   void end(Checked<std::string> answer);
 
-  const NodeName node_;
+  Node& node_;
+  const NodeName asked_;
   Tell tell_;
 };
 
@@ -130,15 +139,8 @@ int64_t forwarded_micros(const Reply& client);
 ApiError error_of(PeerFailure failure, const NodeName& node);
 /// Of an answer that is not OK.
 ApiError error_of(const PeerAnswer& answer);
-/// What a node that asked the wrong one is told.
-ApiError not_owner(const NodeName& owner);
-
 /// Refuses what another node asked where the shard does not lie here; false where it does.
-inline bool refused(Node& node, Shard shard, Reply& call) {
-  const NodeName* owner = node.router->elsewhere(shard);
-  if (owner != nullptr) call.finish_error(not_owner(*owner));
-  return owner != nullptr;
-}
+bool refused(Node& node, Shard shard, Reply& call);
 
 /// Hands the call on where its conversation's shard lies elsewhere; false where it is to be carried
 /// out here.
@@ -149,7 +151,7 @@ bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) 
   const NodeName* owner = node.elsewhere(address);
   if (owner == nullptr) return false;
   if (call->peer() != nullptr) {
-    call->finish_error(not_owner(*owner));
+    call->finish_error(node.not_owner(address.shard));
     return true;
   }
   node.router->ask(

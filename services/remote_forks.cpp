@@ -109,7 +109,7 @@ void RemoteForks::let_go(const Address& parent, const Id128& child_history,
   asked.set_child_history(std::string(child_history.view()));
   node_.router->ask(*owner,
                     {k_release_fork, parent.key.tenant, asked.SerializeAsString(), k_answer_micros},
-                    new AnswerWaiter(*owner, [done = std::move(done)](const auto& answer) {
+                    new AnswerWaiter(node_, *owner, [done = std::move(done)](const auto& answer) {
                       done(std::holds_alternative<std::string>(answer));
                     }));
 }

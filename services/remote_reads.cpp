@@ -73,6 +73,7 @@ Result<std::string> RemoteReads::ask(const NodeName& owner, const char* method,
   if (auto* answer = std::get_if<PeerAnswer>(&told)) {
     if (answer->code == 0) return std::move(answer->body);
     const ApiError error = error_of(*answer);
+    node_.learn(error);
     if (error.code == absl::StatusCode::kOk) return unreadable();
     return Status(error.code, error.message);
   }

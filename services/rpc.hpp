@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -8,6 +9,8 @@
 #include <utility>
 
 #include <google/protobuf/message.h>
+#include <grpc/support/time.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
@@ -56,6 +59,7 @@ class Rpc final : public Tag, public UnaryCall<Request> {
     std::atomic<int64_t>& calls;
     Traffic& traffic;
     size_t request_bytes_max = 4U << 20;
+    bool may_move = false;  ///< what it is about: the request is kept, to be carried out anew
   };
 
   static void await(const Method& method, CallQueue& queue) { new Rpc(method, queue); }
@@ -90,7 +94,8 @@ class Rpc final : public Tag, public UnaryCall<Request> {
  private:
   enum class Step : uint8_t {
     waiting,    ///< for a call; next: handling, or gone at shutdown
-    handling,   ///< next: finishing
+    handling,   ///< next: finishing, resting
+    resting,    ///< to be carried out anew; next: handling
     finishing,  ///< next: gone
   };
 
@@ -99,6 +104,7 @@ class Rpc final : public Tag, public UnaryCall<Request> {
   }
 
   void proceed(bool ok) override {
+    if (step_ == Step::resting) return carry_out_anew();
     if (step_ == Step::finishing || !ok) {
       SpareMessages<Request>::here().keep(request, request_bytes_);
       delete this;
@@ -118,6 +124,7 @@ class Rpc final : public Tag, public UnaryCall<Request> {
       return this->finish_error(request_too_large(request_bytes_, method_.request_bytes_max));
     }
     SpareMessages<Request>::here().equip(request);
+    if (method_.may_move) kept_ = bytes_;
     if (!parse(bytes_, request)) {
       return this->finish_error(undecodable_request(bytes_, request));
     }
@@ -128,6 +135,31 @@ class Rpc final : public Tag, public UnaryCall<Request> {
     method_.handle(this);
   }
 
+  bool begin_anew() override {
+    if (!method_.may_move || rested_micros_ >= k_rest_micros_max || expired()) return false;
+    const int64_t rest = std::min(k_rest_micros << std::min(rests_++, 8), k_rests_micros_max);
+    rested_micros_ += rest;
+    step_ = Step::resting;
+    alarm_.emplace();
+    alarm_->Set(
+        queue_.get(),
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(rest, GPR_TIMESPAN)), this);
+    return true;
+  }
+
+  void carry_out_anew() {
+    step_ = Step::handling;
+    grpc::ByteBuffer bytes = kept_;
+    if (expired()) return this->finish_error(deadline_passed());
+    if (!parse(bytes, request)) return this->finish_error(make_error(ErrorId::internal));
+    method_.handle(this);
+  }
+
+  // How long a call waits for a conversation that is moving, in all, where it has no deadline.
+  static constexpr int64_t k_rest_micros_max = 10'000'000;
+  static constexpr int64_t k_rest_micros = 500;  ///< the first time, then twice as long each time
+  static constexpr int64_t k_rests_micros_max = 100'000;
+
   const Method& method_;
   CallQueue& queue_;
   grpc::ServerContext context_;
@@ -136,6 +168,10 @@ class Rpc final : public Tag, public UnaryCall<Request> {
   Writer writer_;
   std::atomic<Step> step_{Step::waiting};
   std::optional<UnderWay> under_way_;
+  grpc::ByteBuffer kept_;  ///< the request, where it may have to be carried out anew
+  std::optional<grpc::Alarm> alarm_;
+  int rests_ = 0;
+  int64_t rested_micros_ = 0;
 };
 
 }  // namespace parley

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <thread>
 #include <utility>
@@ -22,10 +23,12 @@
 #include "base/log.hpp"
 #include "cluster/caf_link.hpp"
 #include "cluster/shard_file.hpp"
+#include "cluster/shard_keeper.hpp"
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
 #include "services/health_service.hpp"
+#include "services/hosted_shards.hpp"
 #include "services/import_step.hpp"
 #include "services/peer_calls.hpp"
 #include "services/peers.hpp"
@@ -50,6 +53,12 @@ constexpr size_t k_receive_bytes_min = 16U << 20;
 /// What a record of the log holds beside the request that it came from.
 constexpr size_t k_record_slack_bytes = 128U << 10;
 constexpr int k_max_metadata_bytes = 16 << 10;
+
+/// Pieces of rows (of some 128 KiB) under way of a shard that moves, and still to go when its calls
+/// are held; and how long they are held at most.
+constexpr uint64_t k_move_window = 16;
+constexpr uint64_t k_move_lag_max = 4;
+constexpr int64_t k_move_held_micros_max = 1'000'000;
 
 /// How the memory budget is shared out: live conversations, and storage's caches and buffers.
 struct Budget {
@@ -118,6 +127,7 @@ class RunningServer final : public Server {
 
  private:
   void prepare_links();
+  void keep_shards();
   void build(grpc::ServerBuilder& builder);
   Status join();
   Status listen();
@@ -143,6 +153,8 @@ class RunningServer final : public Server {
   std::unique_ptr<RemoteWatches> remote_watches_;
   std::unique_ptr<RemoteForks> remote_forks_;
   std::unique_ptr<RemoteReads> remote_reads_;
+  std::unique_ptr<HostedShards> hosted_;
+  std::unique_ptr<ShardKeeper> keeper_;
   std::atomic<size_t> next_queue_{0};
 
   ConversationRpcs conversation_rpcs_;
@@ -197,9 +209,6 @@ Status RunningServer::join() {
   shards_ = *std::move(shards);
   addresses_ = *std::move(peers);
   owned_ = std::make_unique<OwnedShards>(config_.shard_count);
-  for (size_t i = 0; i < shards_->holdings.size(); ++i) {
-    owned_->set({static_cast<uint16_t>(i)}, shards_->holdings[i].kind == Holding::Kind::owned);
-  }
   return absl::OkStatus();
 }
 
@@ -216,7 +225,7 @@ void RunningServer::prepare_links() {
         queues_[next_queue_++ % queues_.size()]->post(std::move(job));
       },
       [this] { return clock_.steady(); });
-  router_ = std::make_unique<Router>(shards_->self, shards_->layout(), *transport_);
+  router_ = std::make_unique<Router>(shards_->self, shards_->nodes, shards_->owners(), *transport_);
   node_->router = router_.get();
   remote_watches_ = std::make_unique<RemoteWatches>(*node_);
   remote_watches_->serve(*peers_);
@@ -229,6 +238,32 @@ void RunningServer::prepare_links() {
   store_->look_elsewhere(*remote_reads_);
   serve_import_pieces(*node_, *peers_);
   environment_->parents_elsewhere = remote_forks_.get();
+  keep_shards();
+}
+
+/// What this node owns is served from here on; what was on its way goes on when the links stand.
+void RunningServer::keep_shards() {
+  hosted_ = std::make_unique<HostedShards>(*node_, *owned_, *shards_);
+  keeper_ = std::make_unique<ShardKeeper>(
+      ShardKeeper::Options{.self = shards_->self,
+                           .shard_count = config_.shard_count,
+                           .limits = {.window = k_move_window,
+                                      .lag_max = k_move_lag_max,
+                                      .held_micros_max = k_move_held_micros_max},
+                           .now = [this] { return clock_.steady(); },
+                           .random =
+                               [this] {
+                                 const Id128 fresh = ids_.fresh();
+                                 uint64_t number = 0;
+                                 std::memcpy(&number, fresh.bytes.data() + 8, sizeof number);
+                                 return number;
+                               }},
+      *hosted_);
+  peers_->add_letters(HostedShards::k_letter, [this](const NodeName& from, std::string letter) {
+    keeper_->receive(from, std::move(letter));
+  });
+  node_->keeper = keeper_.get();
+  keeper_->start();
 }
 
 void RunningServer::build(grpc::ServerBuilder& builder) {
@@ -341,6 +376,7 @@ void RunningServer::drain_and_stop() {
     }
     server_->Shutdown(std::chrono::system_clock::now() + k_goodbye);
   }
+  if (keeper_) keeper_->stop();
   if (transport_) transport_->stop();
   if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
   if (housekeeper_.joinable()) housekeeper_.join();

@@ -29,8 +29,9 @@ using ConversationRpcs = v1::ConversationService::WithRawMethod_CreateConversati
                                                                             Service>>>>>>>>>>>>>>>;
 
 using AdminRpcs = v1::AdminService::WithRawMethod_GetServerInfo<
-    v1::AdminService::WithRawMethod_LocateConversation<
-        v1::AdminService::WithRawMethod_CreateBackup<v1::AdminService::WithRawMethod_ListBackups<
-            v1::AdminService::WithRawMethod_VerifyStorage<v1::AdminService::Service>>>>>;
+    v1::AdminService::WithRawMethod_LocateConversation<v1::AdminService::WithRawMethod_CreateBackup<
+        v1::AdminService::WithRawMethod_ListBackups<v1::AdminService::WithRawMethod_VerifyStorage<
+            v1::AdminService::WithRawMethod_GetCluster<
+                v1::AdminService::WithRawMethod_MoveShards<v1::AdminService::Service>>>>>>>;
 
 }  // namespace parley

@@ -35,7 +35,16 @@ class Reply {
   void finish_message(const Response& response) {
     finish(response.SerializeAsString());
   }
-  void finish_error(const ApiError& error) { finish_status(to_grpc_status(error)); }
+  /// Of NOT_OWNER the caller is told only where carrying the call out anew is of no use: nothing
+  /// was done, and it is soon known who the owner is.
+  void finish_error(const ApiError& error) {
+    if (is_not_owner(error) && begin_anew()) return;
+    finish_status(to_grpc_status(error));
+  }
+
+ private:
+  /// Carries the call out from its beginning, soon; false where it will not.
+  virtual bool begin_anew() { return false; }
 };
 
 /// A call of one request and one answer as its handler sees it, wherever it came from.

@@ -71,8 +71,7 @@ class FollowHere final : public Call {
 
 /// What another node says that has nothing to do with the conversation: it passes.
 bool passes(const ApiError& error) {
-  return error.code == absl::StatusCode::kUnavailable ||
-         error.reason == error_row(ErrorId::not_owner).reason ||
+  return error.code == absl::StatusCode::kUnavailable || is_not_owner(error) ||
          error.reason == error_row(ErrorId::overloaded).reason;
 }
 
@@ -187,7 +186,7 @@ void WatchSource::open_elsewhere(const NodeName& owner) {
     }
   };
   node_.router->ask(owner, request(RemoteWatches::k_follow, asked.SerializeAsString()),
-                    new AnswerWaiter(owner, tell));
+                    new AnswerWaiter(node_, owner, tell));
 }
 
 void WatchSource::ask(Version after) {
@@ -260,6 +259,7 @@ void WatchSource::on_answer(uint64_t question, const NodeName& owner, PeerAnswer
   if (!listener) return;
   if (answer.code != 0) {
     const ApiError error = error_of(answer);
+    node_.learn(error);
     if (passes(error)) return on_failure(question, unreachable(owner));
     if (settle(question)) listener->on_refused(error);
     return;

@@ -69,6 +69,7 @@ void add_verbs(const Command& program) {
   add_import_verbs(program);
   add_export_verbs(program);
   add_admin_verbs(program);
+  add_cluster_verbs(program);
 #ifdef PARLEY_WITH_STORAGE
   add_storage_verbs(program);
 #endif

@@ -20,6 +20,8 @@ void add_import_verbs(const Command& program);
 void add_export_verbs(const Command& program);
 /// server info, server health, locate, backup create, backup list.
 void add_admin_verbs(const Command& program);
+/// cluster status, cluster plan, cluster apply.
+void add_cluster_verbs(const Command& program);
 /// restore, verify.
 void add_storage_verbs(const Command& program);
 /// bench append, bench read.

@@ -124,6 +124,131 @@ TEST(Registry, RefusesCallsOnceItIsClosed) {
   EXPECT_EQ(late->failure->code(), absl::StatusCode::kUnavailable);
 }
 
+/// A shard that passes on: its calls wait, and are carried out or turned away then.
+class HeldShard : public ::testing::Test {
+ protected:
+  HeldShard() {
+    for (uint16_t i = 0; i < world.environment.shard_count; ++i) shards.set({i}, ShardUse::served);
+    world.environment.owned = &shards;
+  }
+  void hold() {
+    shards.set(shard, ShardUse::held);
+    world.registry().put_away(shard, [this] { ended = true; });
+    world.run();
+  }
+  void pass_on(ShardUse use) {
+    shards.set(shard, use);
+    world.registry().resume(shard);
+    world.run();
+  }
+  /// A conversation that lies in the shard, or does not.
+  std::string name(bool within) {
+    for (int i = 0;; ++i) {
+      std::string thread = "t" + std::to_string(i);
+      if ((world.address(thread).shard == shard) == within) return thread;
+    }
+  }
+
+  ActorWorld world;
+  OwnedShards shards{world.environment.shard_count};
+  const Shard shard{3};
+  bool ended = false;
+};
+
+TEST_F(HeldShard, CallsWaitAndAreCarriedOutInTheirOrder) {
+  world.journal.let_all_pass();
+  world.append(name(true), "x");
+  hold();
+  EXPECT_TRUE(ended);
+  EXPECT_FALSE(world.registry().is_live(world.address(name(true))));
+  const auto first = world.append(name(true), "y");
+  const auto second = world.append(name(true), "z");
+  EXPECT_TRUE(world.append(name(false), "others go on")->outcome);
+  EXPECT_FALSE(first->any());
+  pass_on(ShardUse::served);
+  EXPECT_EQ(first->receipt().first, Sequence{2});
+  EXPECT_EQ(second->receipt().first, Sequence{3});
+}
+
+TEST_F(HeldShard, CallsAreTurnedAwayWhereItPassedOn) {
+  world.journal.let_all_pass();
+  hold();
+  EXPECT_TRUE(ended) << "nothing was live";
+  const auto held = world.append(name(true), "x");
+  pass_on(ShardUse::elsewhere);
+  ASSERT_TRUE(held->outcome);
+  EXPECT_EQ(std::get<Failure>(*held->outcome), Failure::not_owner);
+  EXPECT_EQ(std::get<Failure>(*world.append(name(true), "y")->outcome), Failure::not_owner);
+  world.registry().wake(world.address(name(true)));
+  world.run();
+  EXPECT_EQ(world.journal.loads, 0);
+}
+
+TEST_F(HeldShard, HasEndedOnlyWhenNothingIsOnItsWayToTheJournal) {
+  const auto appended = world.append(name(true), "x");
+  hold();
+  EXPECT_FALSE(ended);
+  const auto waiting = world.append(name(true), "y");
+  world.journal.finish_next();
+  world.run();
+  EXPECT_TRUE(appended->outcome) << "what was begun is finished";
+  EXPECT_TRUE(ended);
+  EXPECT_FALSE(waiting->any());
+  EXPECT_EQ(world.journal.loads, 1);
+  world.journal.let_all_pass();
+  pass_on(ShardUse::served);
+  EXPECT_EQ(waiting->receipt().first, Sequence{2});
+}
+
+TEST_F(HeldShard, EndsWhatIsWatched) {
+  world.journal.let_all_pass();
+  world.append(name(true), "x");
+  const auto watcher = world.ask(name(true), Follow{Version{2}, 1});
+  hold();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(watcher->failure);
+  const auto again = world.ask(name(true), Follow{Version{2}, 1});
+  EXPECT_FALSE(again->any());
+  world.registry().unfollow(world.address(name(true)), 1);
+  EXPECT_TRUE(again->failure);
+}
+
+TEST_F(HeldShard, MayBeHeldAgain) {
+  world.journal.let_all_pass();
+  const auto appended = world.append(name(true), "x");
+  hold();
+  const auto held = world.append(name(true), "y");
+  pass_on(ShardUse::served);
+  EXPECT_TRUE(held->outcome);
+  ended = false;
+  hold();
+  EXPECT_TRUE(ended);
+  pass_on(ShardUse::served);
+  EXPECT_EQ(world.append(name(true), "z")->receipt().first, Sequence{3});
+}
+
+TEST_F(HeldShard, WaitsForWhatWasEndingAlready) {
+  const auto appended = world.append(name(true), "x");
+  world.clock.steady_now.micros += 1'000'000'000;
+  world.registry().sweep();
+  world.run();
+  hold();
+  EXPECT_FALSE(ended);
+  world.journal.finish_next();
+  world.run();
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(HeldShard, HeldCallsAreRefusedWhenTheServerStops) {
+  world.journal.let_all_pass();
+  hold();
+  const auto held = world.append(name(true), "x");
+  world.registry().retire_all();
+  world.run();
+  ASSERT_TRUE(held->failure);
+  EXPECT_EQ(held->failure->code(), absl::StatusCode::kUnavailable);
+}
+
 TEST(Registry, TellsAParentThatItsForkIsGone) {
   ActorWorld world;
   world.journal.let_all_pass();

@@ -22,16 +22,31 @@ std::string slurp(const std::string& path) {
 
 TEST(ShardFile, LetsEachShardHaveOneOwnerAmongNodesThatStartForTheFirstTime) {
   std::vector<int> owners(256);
-  Layout layout;
+  KnownOwners known;
   for (const NodeName& node : k_nodes) {
     const NodeShards shards = NodeShards::first(node, k_nodes, 256);
-    if (layout.empty()) layout = shards.layout();
-    EXPECT_EQ(shards.layout(), layout);
+    if (known.empty()) known = shards.owners();
+    EXPECT_EQ(shards.owners(), known);
     for (size_t i = 0; i < owners.size(); ++i) {
       owners[i] += shards.holdings[i].kind == Holding::Kind::owned ? 1 : 0;
     }
   }
   EXPECT_EQ(owners, std::vector<int>(256, 1));
+}
+
+TEST(ShardFile, KnowsOwnersByWhatIsRecorded) {
+  NodeShards shards{{"parley-1"}, k_nodes, {}};
+  shards.holdings = {{Holding::Kind::owned, {3}, {}, 0},
+                     {Holding::Kind::absent, {3}, {"parley-2"}, 0},
+                     {Holding::Kind::given, {4}, {"parley-0"}, 9},
+                     {Holding::Kind::receiving, {5}, {"parley-2"}, 9},
+                     {Holding::Kind::complete, {6}, {"parley-0"}, 9}};
+  const KnownOwners owners{{{"parley-1"}, {3}},
+                           {{"parley-2"}, {3}},
+                           {{"parley-0"}, {4}},
+                           {{"parley-2"}, {4}},
+                           {{"parley-0"}, {5}}};
+  EXPECT_EQ(shards.owners(), owners);
 }
 
 TEST(ShardFile, ReadsWhatItWrote) {

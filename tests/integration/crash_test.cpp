@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/crash_world.hpp"
+#include "tests/integration/load.hpp"
 #include "tests/support/history_checker.hpp"
 #include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -26,8 +26,6 @@ constexpr int k_kill_points = 4;
 constexpr int k_kills = 200;
 constexpr int k_kill_points = 20;
 #endif
-constexpr int k_appenders = 4;
-constexpr int k_private_clients = 2;
 constexpr int k_acknowledged_per_kill = 5;  ///< below this a run has proved nothing
 
 uint64_t number_from(const char* variable, uint64_t otherwise) {
@@ -41,88 +39,6 @@ std::vector<std::string> small_server() {
   return {"--log-segment", "2MB", "--memory-budget", "48MB",
           "--shards",      "16",  "--idle-timeout",  "1"};
 }
-
-/// The clients, each on a thread of its own, and what they share.
-class Load {
- public:
-  explicit Load(uint64_t seed) : random_(seed) {
-    for (int i = 0; i < 3; ++i) {
-      shared_.push_back(
-          std::make_unique<SharedConversation>(doorway_, "shared-" + std::to_string(i), i == 2));
-    }
-    for (int i = 0; i < k_private_clients; ++i) {
-      private_.push_back(std::make_unique<PrivateConversations>(doorway_, i, random_()));
-    }
-  }
-  ~Load() {
-    stopping_ = true;
-    doorway_.close();
-    join();
-  }
-
-  Doorway& doorway() { return doorway_; }
-  std::vector<std::unique_ptr<SharedConversation>>& shared() { return shared_; }
-  std::vector<std::unique_ptr<PrivateConversations>>& own() { return private_; }
-
-  void start(Client& client) {
-    for (const auto& conversation : shared_) {
-      ASSERT_TRUE(client.call(create(conversation->thread())).ok());
-    }
-    for (int i = 0; i < k_appenders; ++i) {
-      workers_.emplace_back([this, i, seed = random_()] { act_on_shared(i, seed); });
-    }
-    for (const auto& own : private_) {
-      workers_.emplace_back([this, &own] {
-        while (!stopping_) own->act();
-      });
-    }
-    for (int i = 0; i < static_cast<int>(shared_.size()); ++i) {
-      watchers_.emplace_back([this, i] { shared_[i]->watch(100 + i, i % 2); });
-    }
-  }
-
-  /// Lets all finish what they are about; the server must be there.
-  void finish(Client& client) {
-    stopping_ = true;
-    for (std::thread& worker : workers_) worker.join();
-    workers_.clear();
-    for (const auto& conversation : shared_) {
-      conversation->stop_watching(must_get(client, conversation->thread()).version());
-    }
-    for (std::thread& watcher : watchers_) watcher.join();
-    watchers_.clear();
-  }
-
-  int64_t acknowledged() const {
-    int64_t sum = 0;
-    for (const auto& conversation : shared_) sum += conversation->acknowledged();
-    for (const auto& own : private_) sum += own->acknowledged();
-    return sum;
-  }
-
- private:
-  void act_on_shared(int client, uint64_t seed) {
-    std::mt19937_64 random(seed);
-    while (!stopping_) {
-      shared_[random() % shared_.size()]->act(client, random);
-      // Why: paces the load, so that histories stay small; nothing waits for it.
-      std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
-    }
-  }
-
-  void join() {
-    for (std::thread& worker : workers_) worker.join();
-    for (std::thread& watcher : watchers_) watcher.join();
-  }
-
-  std::mt19937_64 random_;
-  Doorway doorway_;
-  std::atomic<bool> stopping_ = false;
-  std::vector<std::unique_ptr<SharedConversation>> shared_;
-  std::vector<std::unique_ptr<PrivateConversations>> private_;
-  std::vector<std::thread> workers_;
-  std::vector<std::thread> watchers_;
-};
 
 /// Judges everything on a server that was just started once more.
 void check_everything(Load& load, const ServerOptions& options) {

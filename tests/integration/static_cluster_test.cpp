@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/shard_file.hpp"
+#include "storage/data_dir.hpp"
 #include "tests/support/cluster_nodes.hpp"
 #include "tests/support/requests.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -74,6 +76,32 @@ TEST_F(StaticCluster, AnswersForEveryConversationByAnyNode) {
   for (int node = 0; node < k_nodes; ++node) {
     EXPECT_EQ(client(node).call(get(threads[4])).status.reason, "CONVERSATION_NOT_FOUND");
   }
+}
+
+/// Knows nothing of a move that the others know of: its calls go to the owner of old, which says
+/// who has the shard now.
+TEST_F(StaticCluster, ANodeThatKnowsAnOlderOwnerGoesOnToTheNewOne) {
+  const std::string thread = nodes_.created_on(0);
+  ASSERT_TRUE(client(0).call(append(thread, {"one"})).ok());
+  nodes_.stop(2);
+  auto shards = read_shards(nodes_.data_dir(2));
+  ASSERT_TRUE(shards.ok() && shards->has_value());
+  for (Holding& holding : (*shards)->holdings) {
+    if (holding.peer != NodeName{ClusterNodes::name(0)}) continue;
+    holding = {Holding::Kind::absent, {0}, {ClusterNodes::name(1)}, 0};
+  }
+  ASSERT_TRUE(write_whole(nodes_.data_dir(2) + "/SHARDS", format_shards(**shards)).ok());
+  nodes_.start(2);
+  nodes_.wait_until_linked();
+  const auto appended = client(2).call(append(thread, {"two"}));
+  ASSERT_TRUE(appended.ok()) << appended.status;
+  EXPECT_THAT(bodies(read_all(client(2), thread)), ElementsAre("one", "two"));
+  const auto created = client(2).call(create(nodes_.created_on(0) + "-fresh", "ann"));
+  EXPECT_TRUE(created.ok()) << created.status;
+  pb::ForkConversationRequest fork;
+  fork.set_thread_id(nodes_.created_on(0));
+  EXPECT_TRUE(client(2).call(fork).ok());
+  EXPECT_TRUE(client(2).call(erase(thread)).ok());
 }
 
 TEST_F(StaticCluster, AnswersARepeatedRequestOnceWhicheverNodeIsAsked) {

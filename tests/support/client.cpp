@@ -191,6 +191,8 @@ PARLEY_UNARY(AdminService, admin, GetServerInfo)
 PARLEY_UNARY(AdminService, admin, LocateConversation)
 PARLEY_UNARY(AdminService, admin, CreateBackup)
 PARLEY_UNARY(AdminService, admin, ListBackups)
+PARLEY_UNARY(AdminService, admin, GetCluster)
+PARLEY_UNARY(AdminService, admin, MoveShards)
 #undef PARLEY_UNARY
 
 std::unique_ptr<Stream<pb::WatchConversationResponse>> Client::stream(

@@ -111,6 +111,8 @@ class Client {
   PARLEY_UNARY(LocateConversation);
   PARLEY_UNARY(CreateBackup);
   PARLEY_UNARY(ListBackups);
+  PARLEY_UNARY(GetCluster);
+  PARLEY_UNARY(MoveShards);
 #undef PARLEY_UNARY
 
   std::unique_ptr<Stream<pb::WatchConversationResponse>> stream(

@@ -1,0 +1,302 @@
+#include "cluster/shard_keeper.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/log.hpp"
+
+namespace parley {
+namespace {
+
+constexpr auto k_tick = std::chrono::milliseconds(20);
+constexpr int64_t k_anew_after_micros = 500'000;
+/// Shards on their way from one node: while the calls of one are held, others' rows wait.
+constexpr int k_at_once = 2;
+
+}  // namespace
+
+ShardKeeper::ShardKeeper(Options options, ShardHost& host)
+    : options_(std::move(options)),
+      host_(host),
+      kept_(options_.shard_count),
+      looks_(options_.shard_count) {}
+
+void ShardKeeper::start() {
+  for (uint32_t i = 0; i < options_.shard_count; ++i) begin({static_cast<uint16_t>(i)});
+  thread_ = std::thread([this] { run(); });
+}
+
+void ShardKeeper::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  arrived_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  kept_.clear();
+}
+
+void ShardKeeper::post(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    jobs_.push_back(std::move(job));
+  }
+  arrived_.notify_all();
+}
+
+void ShardKeeper::run() {
+  auto next_tick = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    arrived_.wait_until(lock, next_tick, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    std::deque<Job> jobs;
+    jobs.swap(jobs_);
+    lock.unlock();
+    for (const Job& job : jobs) job();
+    if (std::chrono::steady_clock::now() >= next_tick) {
+      tick();
+      next_tick = std::chrono::steady_clock::now() + k_tick;
+    }
+    lock.lock();
+  }
+}
+
+void ShardKeeper::want(Shard shard, NodeName where) {
+  post([this, shard, where = std::move(where)] {
+    kept(shard).wanted = where;
+    kept(shard).waits = true;
+    publish(shard);
+    begin_moves();
+  });
+}
+
+void ShardKeeper::begin_moves() {
+  int under_way = 0;
+  const auto is_giving = [](const Kept& it) {
+    return it.baton && it.baton->holding().kind == Holding::Kind::owned && !it.baton->resting();
+  };
+  for (const Kept& it : kept_) under_way += is_giving(it) ? 1 : 0;
+  for (uint32_t i = 0; i < options_.shard_count; ++i) {
+    Kept& it = kept_[i];
+    if (!it.waits || !it.baton) continue;
+    // What is under way already, or is to stay, needs no place.
+    const bool begins = it.wanted != options_.self && !is_giving(it);
+    if (begins && under_way >= k_at_once) continue;
+    under_way += begins ? 1 : 0;
+    tell_wish({static_cast<uint16_t>(i)});
+  }
+}
+
+void ShardKeeper::tell_wish(Shard shard) {
+  Kept& it = kept(shard);
+  it.waits = false;
+  step(shard, [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
+    baton.want(it.wanted, options_.random(), now, out);
+  });
+}
+
+void ShardKeeper::receive(NodeName from, std::string message) {
+  post([this, from = std::move(from), message = std::move(message)] {
+    const auto letter = parse_letter(message);
+    if (!letter || letter->shard.value >= options_.shard_count) {
+      return spdlog::warn("node {} says of a shard what cannot be read", from.value);
+    }
+    step(
+        letter->shard,
+        [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
+          baton.receive(from, letter->message, now, out);
+        },
+        &*letter);
+    feed(letter->shard);
+  });
+}
+
+std::vector<ShardKeeper::Look> ShardKeeper::look() const {
+  const std::lock_guard lock(mutex_);
+  return looks_;
+}
+
+void ShardKeeper::tick() {
+  const SteadyTime now = options_.now();
+  for (uint32_t i = 0; i < options_.shard_count; ++i) {
+    const Shard shard{static_cast<uint16_t>(i)};
+    if (!kept(shard).baton) {
+      if (kept(shard).anew_at <= now) begin(shard);
+    } else if (!kept(shard).baton->resting()) {
+      step(shard, [](Baton& baton, SteadyTime at, Baton::Outputs& out) { baton.tick(at, out); });
+      feed(shard);
+    }
+  }
+  begin_moves();
+}
+
+void ShardKeeper::begin(Shard shard) {
+  const auto holding = host_.recorded(shard);
+  if (!holding.ok()) return give_up(shard, holding.status());
+  Kept& it = kept(shard);
+  if (holding->kind != Holding::Kind::owned) {
+    // Calls may still be held that were when it was given up.
+    const KnownOwner owner = owner_by(*holding, options_.self);
+    if (Status status = host_.stop_serving(shard, owner.node, owner.epoch); !status.ok()) {
+      return give_up(shard, status);
+    }
+  }
+  it.baton = std::make_unique<Baton>(options_.self, *holding, options_.limits);
+  step(shard, [](Baton& baton, SteadyTime now, Baton::Outputs& out) { baton.start(now, out); });
+  it.waits = !it.wanted.value.empty();
+}
+
+void ShardKeeper::give_up(Shard shard, const Status& why) {
+  spdlog::error("moving shard {}, to be tried again from what is recorded: {}", shard.value,
+                why.ToString());
+  Kept& it = kept(shard);
+  if (it.baton && it.baton->holding().kind == Holding::Kind::owned) host_.hold(shard, [] {});
+  it.baton.reset();
+  it.outflow.reset();
+  it.anew_at = {options_.now().micros + k_anew_after_micros};
+  publish(shard);
+}
+
+void ShardKeeper::step(Shard shard, const Decide& decide, const ShardLetter* letter) {
+  Kept& it = kept(shard);
+  if (!it.baton) return;
+  Baton::Outputs outputs;
+  decide(*it.baton, options_.now(), outputs);
+  for (const baton::Output& output : outputs) {
+    if (Status status = perform(shard, output, letter); !status.ok()) {
+      return give_up(shard, status);
+    }
+    it.passed = it.passed || std::holds_alternative<baton::StopServing>(output);
+  }
+  if (std::exchange(it.passed, false)) {
+    // The wish is fulfilled: it may be another one's to have the shard back.
+    it.wanted = {};
+    it.waits = false;
+    Baton::Outputs none;
+    it.baton->want({}, options_.random(), options_.now(), none);
+    PARLEY_CHECK(none.empty());
+  }
+  publish(shard);
+}
+
+Status ShardKeeper::perform(Shard shard, const baton::Output& output, const ShardLetter* letter) {
+  Kept& it = kept(shard);
+  if (const auto* wish = std::get_if<baton::Record>(&output)) return record(shard, wish->holding);
+  if (std::holds_alternative<baton::Erase>(output)) return host_.erase(shard);
+  if (const auto* rows = std::get_if<baton::Store>(&output)) {
+    return store(shard, rows->first, *letter);
+  }
+  if (const auto* serve = std::get_if<baton::Serve>(&output)) {
+    return host_.serve(shard, serve->epoch);
+  }
+  if (const auto* stop = std::get_if<baton::StopServing>(&output)) {
+    return host_.stop_serving(shard, stop->to, it.baton->holding().epoch);
+  }
+  if (const auto* letter_out = std::get_if<baton::Send>(&output)) {
+    send(shard, *letter_out);
+  } else if (const auto* copy = std::get_if<baton::StartCopy>(&output)) {
+    it.outflow.emplace(Outflow{host_.copy(shard), copy->attempt, {}, 1});
+  } else if (std::holds_alternative<baton::StopCopy>(output)) {
+    it.outflow.reset();
+  } else if (const auto* hold = std::get_if<baton::HoldCalls>(&output)) {
+    host_.hold(shard, [this, shard, number = hold->number] {
+      post([this, shard, number] { on_held(shard, number); });
+    });
+  } else if (std::holds_alternative<baton::ResumeCalls>(output)) {
+    host_.resume(shard);
+  }
+  return absl::OkStatus();
+}
+
+Status ShardKeeper::record(Shard shard, const Holding& holding) {
+  // Why: whoever says that all of it is here is believed.
+  if (holding.kind == Holding::Kind::complete) {
+    if (Status status = host_.flush(); !status.ok()) return status;
+  }
+  return host_.record(shard, holding);
+}
+
+Status ShardKeeper::store(Shard shard, uint64_t first, const ShardLetter& letter) {
+  const auto& sent = std::get<baton::Rows>(letter.message);
+  for (uint64_t position = first; position <= sent.last; ++position) {
+    Status status = host_.take(shard, letter.rows[position - sent.first]);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+void ShardKeeper::send(Shard shard, const baton::Send& send) {
+  Kept& it = kept(shard);
+  ShardLetter letter{shard, send.message, {}};
+  if (const auto* rows = std::get_if<baton::Rows>(&send.message)) {
+    for (uint64_t position = rows->first; position <= rows->last; ++position) {
+      letter.rows.push_back(it.outflow->pieces[position - it.outflow->first]);
+    }
+  }
+  if (std::holds_alternative<baton::Offer>(send.message)) it.taker = send.to;
+  host_.send(send.to, encode_letter(letter));
+}
+
+void ShardKeeper::on_held(Shard shard, uint64_t number) {
+  Kept& it = kept(shard);
+  if (!it.baton || !it.outflow) return;
+  Status status = host_.settle();
+  if (status.ok()) status = read_on(*it.outflow, true);
+  if (!status.ok()) return copy_anew(shard, status);
+  const uint64_t end = it.outflow->last();
+  step(shard, [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
+    baton.held(number, end, now, out);
+  });
+}
+
+Status ShardKeeper::read_on(Outflow& outflow, bool all) const {
+  while (all || outflow.pieces.size() < 2 * options_.limits.window) {
+    auto piece = outflow.copy->next();
+    if (!piece.ok()) return piece.status();
+    if (piece->empty()) break;
+    outflow.pieces.push_back(*std::move(piece));
+  }
+  return absl::OkStatus();
+}
+
+void ShardKeeper::feed(Shard shard) {
+  Kept& it = kept(shard);
+  if (!it.baton || !it.outflow) return;
+  Outflow& outflow = *it.outflow;
+  for (; !outflow.pieces.empty() && outflow.first <= it.baton->let_go(); ++outflow.first) {
+    outflow.pieces.pop_front();
+  }
+  if (Status status = read_on(outflow, false); !status.ok()) return copy_anew(shard, status);
+  const uint64_t last = outflow.last();
+  const bool caught_up = outflow.copy->caught_up();
+  step(shard, [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
+    baton.readable(outflow.attempt, last, caught_up, now, out);
+  });
+}
+
+void ShardKeeper::copy_anew(Shard shard, const Status& why) {
+  spdlog::warn("copying shard {}, to be begun anew: {}", shard.value, why.ToString());
+  Kept& it = kept(shard);
+  const uint64_t attempt = it.outflow->attempt;
+  step(shard, [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
+    baton.receive(it.taker, baton::Lost{attempt}, now, out);
+  });
+}
+
+void ShardKeeper::publish(Shard shard) {
+  const Kept& it = kept(shard);
+  Look look;
+  look.wanted = it.wanted;
+  if (it.baton) {
+    look.holding = it.baton->holding();
+    look.resting = it.baton->resting();
+    look.serving = it.baton->serving();
+  }
+  const std::lock_guard lock(mutex_);
+  looks_[shard.value] = std::move(look);
+}
+
+}  // namespace parley
