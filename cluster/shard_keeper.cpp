@@ -156,6 +156,7 @@ void ShardKeeper::give_up(Shard shard, const Status& why) {
   if (it.baton && it.baton->holding().kind == Holding::Kind::owned) host_.hold(shard, [] {});
   it.baton.reset();
   it.outflow.reset();
+  it.hold = 0;
   it.anew_at = {options_.now().micros + k_anew_after_micros};
   publish(shard);
 }
@@ -202,10 +203,12 @@ Status ShardKeeper::perform(Shard shard, const baton::Output& output, const Shar
   } else if (std::holds_alternative<baton::StopCopy>(output)) {
     it.outflow.reset();
   } else if (const auto* hold = std::get_if<baton::HoldCalls>(&output)) {
+    it.hold = hold->number;
     host_.hold(shard, [this, shard, number = hold->number] {
       post([this, shard, number] { on_held(shard, number); });
     });
   } else if (std::holds_alternative<baton::ResumeCalls>(output)) {
+    it.hold = 0;
     host_.resume(shard);
   }
   return absl::OkStatus();
@@ -242,7 +245,8 @@ void ShardKeeper::send(Shard shard, const baton::Send& send) {
 
 void ShardKeeper::on_held(Shard shard, uint64_t number) {
   Kept& it = kept(shard);
-  if (!it.baton || !it.outflow) return;
+  // Where calls went on meanwhile there might be no end to what is to be read.
+  if (!it.baton || !it.outflow || it.hold != number) return;
   Status status = host_.settle();
   if (status.ok()) status = read_on(*it.outflow, true);
   if (!status.ok()) return copy_anew(shard, status);

@@ -73,6 +73,7 @@ class ShardKeeper {
     bool waits = false;   ///< the Baton was not told so yet: others are on their way
     bool passed = false;  ///< just now
     NodeName taker;       ///< of the last offer
+    uint64_t hold = 0;    ///< number of the hold under way; 0: calls go on
   };
   using Job = std::function<void()>;
   using Decide = std::function<void(Baton&, SteadyTime, Baton::Outputs&)>;
