@@ -117,6 +117,22 @@ TEST_F(ApiTransfer, RefusesMessagesWithoutAHeader) {
   EXPECT_EQ(results[0].error_reason(), "IMPORT_OUT_OF_ORDER");
 }
 
+TEST_F(ApiAdmin, AServerAloneHasAllShardsAndMovesNone) {
+  const auto cluster = client().call(pb::GetClusterRequest{});
+  ASSERT_TRUE(cluster.ok()) << cluster.status;
+  EXPECT_EQ(cluster->nodes_size(), 0);
+  EXPECT_GT(cluster->shards_size(), 0);
+  for (const auto& shard : cluster->shards()) {
+    EXPECT_EQ(shard.state(), pb::ClusterShard::STATE_SERVED);
+    EXPECT_EQ(shard.epoch(), 1);
+  }
+  pb::MoveShardsRequest request;
+  request.add_moves()->set_to("parley-1");
+  const auto moved = client().call(request);
+  EXPECT_EQ(moved.status.code, Code::unimplemented);
+  EXPECT_EQ(moved.status.reason, "NEEDS_CLUSTER");
+}
+
 TEST_F(ApiAdmin, SaysWhatTheServerIs) {
   made({"x"});
   const auto info = must(pb::GetServerInfoRequest{});

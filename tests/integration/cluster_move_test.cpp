@@ -1,4 +1,6 @@
+#include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -20,6 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr int k_nodes = 3;
@@ -89,6 +92,18 @@ class ClusterMove : public testing::Test {
       }
     }
     return wanted;
+  }
+  /// What the command line says, on both of its outputs.
+  std::string parley(const std::string& arguments) {
+    const std::string command = program("parley").string() + " --address " +
+                                nodes_.node(0).address() + " " + arguments + " 2>&1";
+    FILE* output = popen(command.c_str(), "r");
+    std::string said;
+    for (std::array<char, 4096> part{}; std::fgets(part.data(), part.size(), output) != nullptr;) {
+      said += part.data();
+    }
+    pclose(output);
+    return said;
   }
   void expect_sound() {
     for (int node = 0; node < k_nodes; ++node) {
@@ -222,6 +237,20 @@ TEST_F(ClusterMove, LosesAndDoublesNothingOverKillsAndMovesAtRandomMoments) {
   std::cout << acknowledged << " acknowledged changes\n";
   EXPECT_GT(acknowledged, 100) << "too little was done to prove anything";
   expect_sound();
+}
+
+TEST_F(ClusterMove, TheCommandLineEmptiesANodeAndEvensThingsOutAgain) {
+  const std::string thread = nodes_.created_on(2);
+  EXPECT_THAT(parley("cluster plan --without parley-2"), HasSubstr("4 shards to be moved"));
+  EXPECT_THAT(parley("cluster apply --without parley-2"), HasSubstr("4 shards moved"));
+  EXPECT_THAT(parley("cluster status"), HasSubstr("parley-2  0  "));
+  EXPECT_NE(nodes_.home_of(thread), 2);
+  EXPECT_EQ(must_get(client(2), thread).version(), 1);
+  EXPECT_THAT(parley("cluster apply"), HasSubstr("4 shards moved"));
+  EXPECT_THAT(parley("cluster plan"), HasSubstr("0 shards to be moved"));
+  EXPECT_THAT(parley("cluster apply --move 3=nowhere"),
+              HasSubstr("no such shard, or no such node"));
+  EXPECT_THAT(parley("cluster plan --without nowhere"), HasSubstr("no such node"));
 }
 
 TEST_F(ClusterMove, RefusesWhatMakesNoSense) {
