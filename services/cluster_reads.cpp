@@ -60,7 +60,8 @@ class RoundWaiter final : public PeerWaiter {
 
 }  // namespace
 
-void ListMerge::add(v1::ListConversationsResponse page) {
+void ListMerge::add(v1::ListConversationsResponse page, const std::set<Shard>& shards) {
+  shown_.insert(shards.begin(), shards.end());
   if (!page.next_page_token().empty()) {
     // What this node made itself for the same query is one of ours.
     auto end = parse_list_token(page.next_page_token(), query_);
@@ -78,6 +79,17 @@ void ListMerge::add_unreachable(const std::vector<Shard>& shards) {
   unreachable_.insert(unreachable_.end(), shards.begin(), shards.end());
 }
 
+std::vector<Shard> ListMerge::missing(uint32_t shard_count) const {
+  std::vector<Shard> missing;
+  for (uint32_t i = 0; i < shard_count; ++i) {
+    const Shard shard{static_cast<uint16_t>(i)};
+    const bool named =
+        std::find(unreachable_.begin(), unreachable_.end(), shard) != unreachable_.end();
+    if (!named && !shown_.contains(shard)) missing.push_back(shard);
+  }
+  return missing;
+}
+
 v1::ListConversationsResponse ListMerge::finish() {
   std::sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) {
     return comes_before(position_of(a), position_of(b));
@@ -86,7 +98,10 @@ v1::ListConversationsResponse ListMerge::finish() {
   v1::ListConversationsResponse page;
   std::optional<ListPosition> end;
   if (first_end != ends_.end()) end = *first_end;
+  std::set<std::string> seen;
   for (auto& conversation : found_) {
+    // Of a shard that passed on meanwhile both nodes may show it: the newest counts.
+    if (!seen.insert(conversation.thread_id()).second) continue;
     ListPosition position = position_of(conversation);
     if (end && comes_before(*end, position)) break;
     if (static_cast<size_t>(page.conversations_size()) == page_size_) {
@@ -97,6 +112,7 @@ v1::ListConversationsResponse ListMerge::finish() {
   }
   if (end) page.set_next_page_token(make_page_token(*end, query_));
   std::sort(unreachable_.begin(), unreachable_.end());
+  unreachable_.erase(std::unique(unreachable_.begin(), unreachable_.end()), unreachable_.end());
   for (const Shard shard : unreachable_) page.add_unreachable_shards(shard.value);
   return page;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,11 @@ class ListMerge {
  public:
   ListMerge(size_t page_size, uint64_t query) : page_size_(page_size), query_(query) {}
 
-  void add(v1::ListConversationsResponse page);
+  /// What a node has of these shards.
+  void add(v1::ListConversationsResponse page, const std::set<Shard>& shards);
   void add_unreachable(const std::vector<Shard>& shards);
+  /// The shards that nobody showed, and nobody is missed for: on their way from node to node.
+  [[nodiscard]] std::vector<Shard> missing(uint32_t shard_count) const;
   /// Newest activity first, ties by id, at most a page; its token goes on where this page ends.
   v1::ListConversationsResponse finish();
 
@@ -30,6 +34,7 @@ class ListMerge {
   std::vector<v1::Conversation> found_;
   /// Where a node's page ended that has more: what comes behind it may be incomplete.
   std::vector<ListPosition> ends_;
+  std::set<Shard> shown_;
   std::vector<Shard> unreachable_;
 };
 

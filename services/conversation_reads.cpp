@@ -3,17 +3,21 @@
 #include <memory>
 #include <utility>
 
+#include "parley/cluster/v1/peer.pb.h"
 #include "services/cluster_reads.hpp"
 #include "services/conversation_service.hpp"
 #include "services/history_page.hpp"
 #include "services/lambda_call.hpp"
 #include "services/peer_calls.hpp"
+#include "services/shards_here.hpp"
 #include "services/translate.hpp"
 #include "services/validate.hpp"
 #include "services/wire.hpp"
 
 namespace parley {
 namespace {
+
+constexpr const char* k_list_here = "ListHere";
 
 /// One BatchGetConversations: asks all at once, answers when the last one has.
 ///
@@ -134,8 +138,14 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
   std::atomic<int> left_{0};
 };
 
-Checked<v1::ListConversationsResponse> list_page(Node& node, const std::string& tenant,
-                                                 const ConversationListing& wanted) {
+/// What is here of a list.
+struct ListedHere {
+  v1::ListConversationsResponse page;
+  std::set<Shard> shards;  ///< that it is whole of
+};
+
+Checked<ListedHere> list_page(Node& node, const std::string& tenant,
+                              const ConversationListing& wanted) {
   ListQuery query{.tenant = tenant,
                   .user = wanted.user,
                   .labels = wanted.labels,
@@ -143,6 +153,7 @@ Checked<v1::ListConversationsResponse> list_page(Node& node, const std::string& 
                   .after = std::nullopt,
                   .count_max = wanted.page_size};
   if (wanted.after) query.after = {wanted.after->last_activity, wanted.after->thread};
+  const ShardsHere shards(node);
   auto listed = node.store.list(query);
   if (!listed.ok()) return error_of(listed.status());
   v1::ListConversationsResponse response;
@@ -159,31 +170,48 @@ Checked<v1::ListConversationsResponse> list_page(Node& node, const std::string& 
     response.set_next_page_token(
         make_page_token(ListPosition{last.last_activity, last.thread}, wanted.query));
   }
-  return response;
+  // Why so late: of a shard that passed on meanwhile states were not read any more.
+  return ListedHere{std::move(response), shards.still()};
 }
 
 /// The same of every other node, beside what is here.
 void list_others(Node& node, UnaryCall<v1::ListConversationsRequest>* rpc,
-                 const ConversationListing& wanted, v1::ListConversationsResponse here) {
+                 const ConversationListing& wanted, ListedHere here) {
   auto merge = std::make_shared<ListMerge>(wanted.page_size, wanted.query);
-  merge->add(std::move(here));
+  auto all_answered = std::make_shared<bool>(true);
+  merge->add(std::move(here.page), here.shards);
   std::vector<Question> questions;
-  for (const NodeName& other : node.router->others()) {
-    questions.push_back({other,
-                         {"ListConversations", rpc->tenant, rpc->request.SerializeAsString(),
-                          forwarded_micros(*rpc)}});
+  for (const NodeName& other : node.router->nodes()) {
+    if (other == node.router->self()) continue;
+    questions.push_back(
+        {other,
+         {k_list_here, rpc->tenant, rpc->request.SerializeAsString(), forwarded_micros(*rpc)}});
   }
-  const auto give_up = [merge, &node](const NodeName& other) {
+  const auto give_up = [merge, all_answered, &node](const NodeName& other) {
+    *all_answered = false;
     merge->add_unreachable(node.router->shards_of(other));
   };
   const auto on_answer = [merge, give_up](const NodeName& other, const PeerAnswer& answer) {
+    cluster::v1::ListHereAnswer told;
     v1::ListConversationsResponse page;
-    if (answer.code != 0 || !parse(answer.body, page)) return give_up(other);
-    merge->add(std::move(page));
+    if (answer.code != 0 || !parse(answer.body, told) || !parse(told.page(), page)) {
+      return give_up(other);
+    }
+    std::set<Shard> shards;
+    for (const uint32_t shard : told.shards()) shards.insert({static_cast<uint16_t>(shard)});
+    merge->add(std::move(page), shards);
+  };
+  const auto finish = [merge, all_answered, rpc, &node] {
+    const auto missing = merge->missing(node.router->shard_count());
+    // What is on its way arrives soon; where a node is away, it may not.
+    if (!missing.empty() && *all_answered) {
+      return rpc->finish_error(node.not_owner(missing.front()));
+    }
+    merge->add_unreachable(missing);
+    rpc->finish_message(merge->finish());
   };
   ask_all(*node.router, std::move(questions),
-          {on_answer, [give_up](const NodeName& other, PeerFailure) { give_up(other); },
-           [merge, rpc] { rpc->finish_message(merge->finish()); }});
+          {on_answer, [give_up](const NodeName& other, PeerFailure) { give_up(other); }, finish});
 }
 
 /// Usage records of the events from the wanted place on.
@@ -233,9 +261,13 @@ void ConversationService::list(Call<v1::ListConversationsRequest>* rpc) {
     if (rpc->expired()) return rpc->finish_error(deadline_passed());
     auto page = list_page(node_, rpc->tenant, wanted);
     if (auto* error = std::get_if<ApiError>(&page)) return rpc->finish_error(*error);
-    auto& here = std::get<v1::ListConversationsResponse>(page);
-    if (node_.router == nullptr || rpc->peer() != nullptr) return rpc->finish_message(here);
-    list_others(node_, rpc, wanted, std::move(here));
+    auto& here = std::get<ListedHere>(page);
+    if (node_.router == nullptr) return rpc->finish_message(here.page);
+    if (rpc->peer() == nullptr) return list_others(node_, rpc, wanted, std::move(here));
+    cluster::v1::ListHereAnswer answer;
+    answer.set_page(here.page.SerializeAsString());
+    for (const Shard shard : here.shards) answer.add_shards(shard.value);
+    rpc->finish_message(answer);
   });
 }
 

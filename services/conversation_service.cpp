@@ -150,6 +150,7 @@ void ConversationService::serve(CallQueue& queue) {
                few);
   serve_method(queue, "ListConversations", &Rpcs::RequestListConversations, &Me::list, few);
   serve_method(queue, "GetUsage", &Rpcs::RequestGetUsage, &Me::get_usage, few);
+  peers_.add<v1::ListConversationsRequest>("ListHere", [this](auto* rpc) { list(rpc); });
   for (int i = 0; i < few; ++i) WatchStream::await(node_, rpcs_, queue);
 }
 

@@ -1,13 +1,16 @@
 #include "services/export_run.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_join.h"
 
 #include "services/jsonl.hpp"
 #include "services/remote_reads.hpp"
+#include "services/shards_here.hpp"
 #include "services/translate.hpp"
 #include "services/wire.hpp"
 
@@ -15,6 +18,8 @@ namespace parley {
 namespace {
 
 constexpr size_t k_list_page = 500;
+constexpr int k_list_tries = 100;
+constexpr auto k_list_again_after = std::chrono::milliseconds(50);
 constexpr size_t k_jsonl_bytes_max = 64U << 20;
 /// Damaged conversations that an error names; it has to stay small.
 constexpr size_t k_named_max = 20;
@@ -34,10 +39,21 @@ std::optional<ApiError> ExportRun::run() {
   return std::nullopt;
 }
 
-ExportRun::Error ExportRun::export_all() {
-  // Why the list is taken first: activity moves conversations within it while the export runs.
-  std::vector<std::string> threads;
+/// While a shard passes on nobody lists it, for milliseconds as a rule.
+ExportRun::Error ExportRun::list_all(std::vector<std::string>& threads) {
+  for (int tries = 0; tries < k_list_tries; ++tries) {
+    bool whole = false;
+    threads.clear();
+    if (auto error = list_once(threads, whole)) return error;
+    if (whole) return std::nullopt;
+    std::this_thread::sleep_for(k_list_again_after);
+  }
+  return error_of(absl::UnavailableError("shards are moving; export again"));
+}
+
+ExportRun::Error ExportRun::list_once(std::vector<std::string>& threads, bool& whole) {
   ListQuery query{.tenant = tenant_, .user = request_.user_id(), .count_max = k_list_page};
+  const ShardsHere here(node_);
   while (true) {
     auto page = node_.store.list(query);
     if (!page.ok()) return error_of(page.status());
@@ -47,12 +63,21 @@ ExportRun::Error ExportRun::export_all() {
     const auto& last = page->conversations.back();
     query.after = {last.last_activity, last.thread};
   }
-  if (node_.router != nullptr) {
-    auto others = node_.remote_reads->list_threads(tenant_, request_.user_id());
-    if (!others.ok()) return error_of(others.status());
-    std::move(others->ids.begin(), others->ids.end(), std::back_inserter(threads));
-    hidden_ = hidden_ || others->hidden;
-  }
+  whole = true;
+  if (node_.router == nullptr) return std::nullopt;
+  auto others = node_.remote_reads->list_threads(tenant_, request_.user_id());
+  if (!others.ok()) return error_of(others.status());
+  std::move(others->ids.begin(), others->ids.end(), std::back_inserter(threads));
+  hidden_ = hidden_ || others->hidden;
+  others->shards.merge(here.still());
+  whole = others->shards.size() == node_.router->shard_count();
+  return std::nullopt;
+}
+
+ExportRun::Error ExportRun::export_all() {
+  // Why the list is taken first: activity moves conversations within it while the export runs.
+  std::vector<std::string> threads;
+  if (auto error = list_all(threads)) return error;
   std::sort(threads.begin(), threads.end());
   threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
   for (const auto& thread : threads) {

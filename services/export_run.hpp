@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "parley/v1/conversation.pb.h"
 #include "services/error_table.hpp"
@@ -29,6 +30,9 @@ class ExportRun {
   using Error = std::optional<ApiError>;
 
   Error export_all();
+  /// The names of all that there are, here and with other nodes.
+  Error list_all(std::vector<std::string>& threads);
+  Error list_once(std::vector<std::string>& threads, bool& whole);
   [[nodiscard]] Error missing() const;
   Error export_one(const std::string& thread, bool must_exist);
   [[nodiscard]] Result<State> read_state(const Address& address) const;

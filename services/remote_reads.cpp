@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "services/shards_here.hpp"
 #include "storage/codec.hpp"
 
 namespace parley {
@@ -171,7 +172,8 @@ void RemoteReads::read_state_for(UnaryCall<pb::ReadStateRequest>* call) {
 Result<RemoteReads::Threads> RemoteReads::list_threads(const std::string& tenant,
                                                        const std::string& user) {
   Threads found;
-  for (const NodeName& node : node_.router->others()) {
+  for (const NodeName& node : node_.router->nodes()) {
+    if (node == node_.router->self()) continue;
     if (Status status = list_threads_of(node, tenant, user, found); !status.ok()) return status;
   }
   return found;
@@ -182,6 +184,8 @@ Status RemoteReads::list_threads_of(const NodeName& node, const std::string& ten
   pb::ListThreadsRequest asked;
   asked.set_user_id(user);
   asked.set_count_max(k_list_page);
+  std::set<Shard> shards_here;
+  bool first_page = true;
   while (true) {
     const auto answer = ask(node, k_list_threads, tenant, asked.SerializeAsString());
     if (!answer.ok()) return answer.status();
@@ -189,7 +193,19 @@ Status RemoteReads::list_threads_of(const NodeName& node, const std::string& ten
     if (!told.ParseFromString(*answer)) return unreadable();
     found.ids.insert(found.ids.end(), told.thread_ids().begin(), told.thread_ids().end());
     found.hidden = found.hidden || told.hidden();
-    if (told.thread_ids_size() < static_cast<int>(k_list_page)) return absl::OkStatus();
+    std::set<Shard> shards;
+    for (const uint32_t shard : told.shards()) shards.insert({static_cast<uint16_t>(shard)});
+    // What passed on between two pages is not whole.
+    if (!first_page) {
+      std::erase_if(shards_here, [&](Shard shard) { return !shards.contains(shard); });
+    } else {
+      shards_here = std::move(shards);
+    }
+    first_page = false;
+    if (told.thread_ids_size() < static_cast<int>(k_list_page)) {
+      found.shards.merge(shards_here);
+      return absl::OkStatus();
+    }
     asked.set_after_thread_id(told.thread_ids(told.thread_ids_size() - 1));
     asked.set_after_activity_us(told.last_activity_us());
   }
@@ -206,6 +222,7 @@ void RemoteReads::list_threads_for(UnaryCall<pb::ListThreadsRequest>* call) {
     if (!asked.after_thread_id().empty()) {
       query.after = {{asked.after_activity_us()}, asked.after_thread_id()};
     }
+    const ShardsHere here(node_);
     const auto page = node_.store.list(query);
     if (!page.ok()) return call->finish_error(error_of(page.status()));
     pb::ListThreadsAnswer answer;
@@ -214,6 +231,7 @@ void RemoteReads::list_threads_for(UnaryCall<pb::ListThreadsRequest>* call) {
       answer.set_last_activity_us(entry.last_activity.micros);
     }
     answer.set_hidden(!page->unreadable.empty());
+    for (const Shard shard : here.still()) answer.add_shards(shard.value);
     call->finish_message(answer);
   });
 }

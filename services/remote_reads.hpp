@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ class RemoteReads final : public ForeignHistories {
   Result<State> read_state(const Address& address);
   struct Threads {
     std::vector<std::string> ids;
-    bool hidden = false;  ///< stored damage hides some
+    std::set<Shard> shards;  ///< that were looked at
+    bool hidden = false;     ///< stored damage hides some
   };
   /// Of all other nodes; `user` empty: any. UNAVAILABLE where one of them does not answer.
   Result<Threads> list_threads(const std::string& tenant, const std::string& user);

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -139,9 +140,22 @@ TEST_F(ClusterMove, NoCallFailsWhileEveryShardGoesRound) {
       }
     });
   }
+  int lists = 0;
+  writers.emplace_back([&] {
+    for (; !stopping; ++lists) {
+      const auto page = client(lists % k_nodes).call(pb::ListConversationsRequest{});
+      EXPECT_TRUE(page.ok()) << page.status;
+      std::set<std::string> listed;
+      for (const auto& shown : page->conversations()) listed.insert(shown.thread_id());
+      EXPECT_EQ(listed.size(), static_cast<size_t>(page->conversations_size())) << "shown twice";
+      EXPECT_TRUE(page->unreachable_shards().empty());
+      EXPECT_EQ(listed.size(), threads.size());
+    }
+  });
   for (int round = 0; round < k_rounds && !HasFatalFailure(); ++round) move(all_to_the_next());
   stopping = true;
   for (std::thread& writer : writers) writer.join();
+  EXPECT_GT(lists, 0);
   for (int i = 0; i < k_threads; ++i) {
     std::map<char, int> next;
     const auto all = bodies(read_all(client(i % k_nodes), threads[static_cast<size_t>(i)]));
