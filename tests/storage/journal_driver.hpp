@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -72,7 +73,7 @@ class Driver {
   Epoch epoch{1};
   /// Rises with every command, so that lists have an order. In the far future, so that nothing is
   /// old.
-  static inline int64_t clock_micros = 4'000'000'000'000'000;
+  static inline std::atomic<int64_t> clock_micros = 4'000'000'000'000'000;
 
   Status load() {
     auto loaded = journal_->load(key_, shard_);
@@ -172,10 +173,10 @@ class Driver {
   bool snapshot_next = false;
 
   static Id128 fresh_id() {
-    static uint64_t counter = 0;
+    static std::atomic<uint64_t> counter = 0;
     Id128 id;
-    ++counter;
-    for (size_t i = 0; i < 8; ++i) id.bytes[15 - i] = static_cast<uint8_t>(counter >> (8 * i));
+    const uint64_t number = ++counter;
+    for (size_t i = 0; i < 8; ++i) id.bytes[15 - i] = static_cast<uint8_t>(number >> (8 * i));
     id.bytes[0] = 0x70;
     return id;
   }
