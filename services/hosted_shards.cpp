@@ -48,6 +48,11 @@ Status HostedShards::raise(Shard shard, Epoch epoch) {
 }
 
 Status HostedShards::serve(Shard shard, Epoch epoch) {
+  // The store knows of a later owner than the file does, which is an old one then.
+  if (node_.store.epoch(shard) > epoch) {
+    return absl::FailedPreconditionError(
+        "the file SHARDS is older than the store beside it; put both back as of one moment");
+  }
   if (Status status = raise(shard, epoch); !status.ok()) return status;
   node_.router->own(shard, epoch);
   resume(shard);

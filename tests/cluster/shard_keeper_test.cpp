@@ -81,6 +81,7 @@ class FakeNode final : public ShardHost {
     EXPECT_FALSE(serving_);
     if (Status status = may_fail(); !status.ok()) return status;
     rows_.clear();
+    unflushed_ = false;
     return absl::OkStatus();
   }
   Status take(Shard, const std::string& row) override {
@@ -88,11 +89,14 @@ class FakeNode final : public ShardHost {
     EXPECT_FALSE(serving_);
     if (Status status = may_fail(); !status.ok()) return status;
     rows_.push_back(row);
+    unflushed_ = true;
     return absl::OkStatus();
   }
   Status flush() override {
     const std::lock_guard lock(mutex_);
-    return may_fail();
+    if (Status status = may_fail(); !status.ok()) return status;
+    unflushed_ = false;
+    return absl::OkStatus();
   }
   std::unique_ptr<ShardCopy> copy(Shard) override {
     const std::lock_guard lock(mutex_);
@@ -119,6 +123,7 @@ class FakeNode final : public ShardHost {
     if (Status status = may_fail(); !status.ok()) return status;
     EXPECT_EQ(recorded_.kind, Holding::Kind::owned);
     EXPECT_EQ(recorded_.epoch, epoch);
+    EXPECT_FALSE(unflushed_) << "what is served could be lost";
     serving_ = true;
     held_ = false;
     return absl::OkStatus();
@@ -174,6 +179,7 @@ class FakeNode final : public ShardHost {
   Holding recorded_;
   std::vector<std::string> rows_;
   std::shared_ptr<std::deque<std::string>> copy_;
+  bool unflushed_ = false;
   bool serving_ = false;
   bool held_ = false;
   const Post post_;
