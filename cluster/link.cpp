@@ -16,17 +16,24 @@ Link::~Link() {
   for (PeerWaiter* waiter : waiters) waiter->failed(PeerFailure::lost);
 }
 
+bool Link::full_for(const PeerRequest& request) const {
+  const size_t under_way = request.letter ? letter_bytes_ : pending_bytes_;
+  const size_t bytes_max = request.letter ? limits_.letter_bytes_max : limits_.bytes_max;
+  return pending_.size() >= limits_.requests_max ||
+         (under_way > 0 && under_way + request.body.size() > bytes_max);
+}
+
 void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
   const size_t bytes = request.body.size();
   PeerFailure failure{};
   {
     absl::MutexLock lock(&mutex_);
-    const bool full = pending_.size() >= limits_.requests_max ||
-                      (!pending_.empty() && pending_bytes_ + bytes > limits_.bytes_max);
+    const bool full = full_for(request);
     if (send_ && !full) {
       const uint64_t id = next_id_++;
-      pending_.emplace(id, Pending{waiter, {now.micros + request.timeout_micros}, bytes});
-      pending_bytes_ += bytes;
+      pending_.emplace(
+          id, Pending{waiter, {now.micros + request.timeout_micros}, bytes, request.letter});
+      (request.letter ? letter_bytes_ : pending_bytes_) += bytes;
       append_request(id, request, outgoing_);
       // Why under the lock: the connection may not close between the two.
       waiter = nullptr;
@@ -58,7 +65,7 @@ void Link::close(Session session) {
                           id < first_unsent_ ? PeerFailure::lost : PeerFailure::not_sent);
     }
     pending_.clear();
-    pending_bytes_ = 0;
+    pending_bytes_ = letter_bytes_ = 0;
     outgoing_.clear();
     first_unsent_ = next_id_;
   }
@@ -125,7 +132,7 @@ PeerWaiter* Link::release(uint64_t id) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return nullptr;
   PeerWaiter* const waiter = found->second.waiter;
-  pending_bytes_ -= found->second.bytes;
+  (found->second.letter ? letter_bytes_ : pending_bytes_) -= found->second.bytes;
   pending_.erase(found);
   return waiter;
 }

@@ -16,8 +16,9 @@
 namespace parley {
 
 struct LinkLimits {
-  size_t requests_max = 1'024;  ///< under way to one peer
-  size_t bytes_max = 8U << 20;  ///< of requests under way; one alone may have more
+  size_t requests_max = 1'024;         ///< under way to one peer
+  size_t bytes_max = 8U << 20;         ///< of requests under way; one alone may have more
+  size_t letter_bytes_max = 4U << 20;  ///< of letters, in addition; one alone may have more
 };
 
 /// One peer: what goes to it, and what is waited for from it.
@@ -59,8 +60,11 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
     PeerWaiter* waiter;
     SteadyTime deadline;
     size_t bytes;
+    bool letter;
   };
   void answer(Session session, uint64_t id, PeerAnswer answer);
+  [[nodiscard]] bool full_for(const PeerRequest& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes a request off the table.
   PeerWaiter* release(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -74,7 +78,8 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   uint64_t first_unsent_ ABSL_GUARDED_BY(mutex_) = 1;
   std::string outgoing_ ABSL_GUARDED_BY(mutex_);  ///< a PeerBatch so far
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
-  size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< of calls
+  size_t letter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace parley

@@ -39,7 +39,7 @@ void Baton::want(const NodeName& where, uint64_t attempt, SteadyTime now, Output
   wanted_ = where;
   if (giving()) stop_giving(out);
   attempt_ = attempt;
-  if (holding_.kind == Kind::owned && wanted_ != self_) offer(now, out);
+  if (holding_.kind == Kind::owned) offer_if_wanted(now, out);
 }
 
 void Baton::receive(const NodeName& from, const baton::Message& message, SteadyTime now,
@@ -52,6 +52,7 @@ void Baton::tick(SteadyTime now, Outputs& out) {
     stage_ = Stage::copying;
     serving_ = true;
     hold_after_ = {now.micros + limits_.patience_micros};
+    hold_in_vain_ = answered_ <= held_since_;
     out.emplace_back(baton::ResumeCalls{});
   }
   if (stage_ == Stage::copying) maybe_hold(now, out);
@@ -62,13 +63,17 @@ void Baton::tick(SteadyTime now, Outputs& out) {
 
 // --- Giving.
 
+void Baton::offer_if_wanted(SteadyTime now, Outputs& out) {
+  if (!wanted_.value.empty() && wanted_ != self_) offer(now, out);
+}
+
 void Baton::offer(SteadyTime now, Outputs& out) {
   stage_ = Stage::offering;
   taker_ = wanted_;
   ++attempt_;
   readable_ = sent_ = kept_ = end_ = 0;
-  caught_up_ = false;
-  heard_ = hold_after_ = now;
+  caught_up_ = hold_in_vain_ = false;
+  heard_ = answered_ = hold_after_ = now;
   out.emplace_back(baton::Send{taker_, baton::Offer{{holding_.epoch.value + 1}, attempt_}});
 }
 
@@ -83,7 +88,7 @@ void Baton::stop_giving(Outputs& out) {
 void Baton::on(const NodeName& from, const baton::Accept& accept, SteadyTime now, Outputs& out) {
   if (stage_ != Stage::offering || accept.attempt != attempt_ || from != taker_) return;
   stage_ = Stage::copying;
-  heard_ = now;
+  heard_ = answered_ = now;
   out.emplace_back(baton::StartCopy{attempt_});
 }
 
@@ -107,7 +112,7 @@ void Baton::send_rows(Outputs& out) {
 
 void Baton::maybe_hold(SteadyTime now, Outputs& out) {
   if (stage_ != Stage::copying || !caught_up_ || readable_ - kept_ > limits_.lag_max) return;
-  if (now < hold_after_) return;
+  if (now < hold_after_ || hold_in_vain_) return;
   stage_ = Stage::holding;
   serving_ = false;
   held_since_ = now;
@@ -123,7 +128,8 @@ void Baton::held(uint64_t number, uint64_t end, SteadyTime, Outputs& out) {
 
 void Baton::on(const NodeName& from, const baton::Kept& kept, SteadyTime now, Outputs& out) {
   if (!giving() || kept.attempt != attempt_ || from != taker_) return;
-  heard_ = now;
+  heard_ = answered_ = now;
+  hold_in_vain_ = false;
   kept_ = std::max(kept_, kept.up_to);
   // What was complete once lacks what came since, where calls went on meanwhile.
   if (stage_ == Stage::passing && kept.complete && kept.up_to == end_) return pass(out);
@@ -236,7 +242,7 @@ void Baton::serve(SteadyTime now, Outputs& out) {
   stage_ = Stage::resting;
   serving_ = true;
   out.emplace_back(baton::Serve{holding_.epoch});
-  if (!wanted_.value.empty() && wanted_ != self_) offer(now, out);
+  offer_if_wanted(now, out);
 }
 
 void Baton::record(Holding holding, Outputs& out) {

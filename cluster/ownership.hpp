@@ -161,7 +161,8 @@ class Baton {
 
   /// Once, at the start: serves what is owned, takes up what was interrupted.
   void start(SteadyTime now, Outputs& out);
-  /// Where the shard is to be. `attempt`: random, so that no node ever used it or one near it.
+  /// Where the shard is to be; nobody: where it is. `attempt`: random, so that no node ever used it
+  /// or one near it.
   void want(const NodeName& where, uint64_t attempt, SteadyTime now, Outputs& out);
   void receive(const NodeName& from, const baton::Message& message, SteadyTime now, Outputs& out);
   /// Says again what was not answered. To be called every so often.
@@ -178,6 +179,12 @@ class Baton {
   [[nodiscard]] uint64_t let_go() const { return kept_; }
   /// Nothing is under way.
   [[nodiscard]] bool resting() const { return stage_ == Stage::resting; }
+  /// An attempt of this node's to give the shard away is under way, and is not decided.
+  [[nodiscard]] bool giving() const {
+    return stage_ == Stage::offering || stage_ == Stage::copying || calls_held();
+  }
+  /// Where giving: when the taker answered last, or else the attempt began.
+  [[nodiscard]] SteadyTime answered() const { return answered_; }
 
  private:
   enum class Stage : uint8_t {
@@ -202,10 +209,6 @@ class Baton {
   void on(const NodeName& from, const baton::Ask& ask, SteadyTime now, Outputs& out);
   void on(const NodeName& from, const baton::Withdraw& withdraw, SteadyTime now, Outputs& out);
 
-  /// An attempt of this node's to give the shard away is under way, and is not decided.
-  [[nodiscard]] bool giving() const {
-    return stage_ == Stage::offering || stage_ == Stage::copying || calls_held();
-  }
   [[nodiscard]] bool calls_held() const {
     return stage_ == Stage::holding || stage_ == Stage::passing;
   }
@@ -213,6 +216,7 @@ class Baton {
   void record(Holding holding, Outputs& out);
   void serve(SteadyTime now, Outputs& out);
   void stop_giving(Outputs& out);
+  void offer_if_wanted(SteadyTime now, Outputs& out);
   void offer(SteadyTime now, Outputs& out);
   void send_rows(Outputs& out);
   void maybe_hold(SteadyTime now, Outputs& out);
@@ -238,8 +242,10 @@ class Baton {
   uint64_t end_ = 0;   ///< where passing
   uint64_t hold_number_ = 0;
   SteadyTime held_since_;
-  SteadyTime hold_after_;  ///< not earlier
-  SteadyTime heard_;       ///< or said, last
+  SteadyTime hold_after_;      ///< not earlier
+  bool hold_in_vain_ = false;  ///< the taker was silent all the while, and is still
+  SteadyTime heard_;           ///< or said, last
+  SteadyTime answered_;
 };
 
 }  // namespace parley

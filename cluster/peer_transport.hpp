@@ -17,6 +17,7 @@ struct PeerRequest {
   std::string tenant;
   std::string body;            ///< the request, encoded
   int64_t timeout_micros = 0;  ///< left when it is sent
+  bool letter = false;         ///< said again where it is lost: takes no room from calls
 };
 
 /// How a call ended that a node carried out.

@@ -69,18 +69,14 @@ void Router::give(Shard shard, const KnownOwner& to) {
   const NodeName* node = find(to.node);
   PARLEY_CHECK(shard.value < owners_.size() && node != own_);
   const absl::MutexLock lock(&mutex_);
-  // Why nobody: calls go round until somebody says who has it.
+  // Nobody, where the cluster has no such node: calls fail until somebody says who has it.
   owners_[shard.value].store(node != nullptr ? node : find({}), std::memory_order_release);
   epochs_[shard.value] = to.epoch;
 }
 
 std::vector<NodeName> Router::others() const {
-  std::set<const NodeName*> found;
-  for (const auto& owner : owners_) found.insert(owner.load(std::memory_order_acquire));
-  std::vector<NodeName> others;
-  for (const NodeName& name : names_) {
-    if (&name != own_ && !name.value.empty() && found.contains(&name)) others.push_back(name);
-  }
+  std::vector<NodeName> others = nodes();
+  std::erase(others, self_);
   return others;
 }
 

@@ -46,7 +46,7 @@ class Router {
   /// The shard is not this node's (any more).
   void give(Shard shard, const KnownOwner& to) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  /// The other nodes that own shards.
+  /// All nodes of the cluster but this one, sorted.
   [[nodiscard]] std::vector<NodeName> others() const;
   [[nodiscard]] std::vector<Shard> shards_of(const NodeName& node) const;
   [[nodiscard]] uint32_t shard_count() const { return static_cast<uint32_t>(owners_.size()); }

@@ -152,10 +152,12 @@ Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self
   }
   const auto identity = read_identity(data_dir);
   if (!identity.ok()) return identity.status();
-  if (*identity && (*identity)->begun) {
+  // A node's own storage has the file before it has anything else.
+  if (*identity) {
     return absl::FailedPreconditionError(
-        "this storage is that of a server without a cluster: export its conversations and import "
-        "them into the cluster, or give another --data-dir");
+        "this storage is that of a server without a cluster, or was restored from a backup: what a "
+        "node of a cluster held then others may have changed since. Start it without --cluster, "
+        "export its conversations and import them into the cluster, or give another --data-dir");
   }
   std::error_code error;
   std::filesystem::create_directories(data_dir, error);

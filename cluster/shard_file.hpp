@@ -38,7 +38,7 @@ Result<std::optional<NodeShards>> read_shards(const std::string& data_dir);
 /// Durable when it returns OK; else it may be or not.
 Status write_shards(const std::string& data_dir, const NodeShards& shards);
 /// Reads the file of `data_dir`, or writes that of a first start. FAILED_PRECONDITION where what is
-/// stored belongs to another node, another cluster or no cluster.
+/// stored belongs to another node, another cluster or no cluster, or comes from a backup.
 Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
                                std::vector<NodeName> nodes, uint32_t shard_count);
 /// For a node that is to be alone: FAILED_PRECONDITION where it belongs to a cluster.

@@ -40,6 +40,8 @@ class ShardHost {
   /// Calls go to `to` from now on, which has the shard under this epoch; those that are held, too.
   virtual Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) = 0;
 
+  /// A connection stands to that node.
+  [[nodiscard]] virtual bool reaches(const NodeName& node) const = 0;
   /// May get lost.
   virtual void send(const NodeName& to, std::string message) = 0;
 };

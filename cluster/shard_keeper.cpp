@@ -13,6 +13,13 @@ constexpr auto k_tick = std::chrono::milliseconds(20);
 constexpr int64_t k_anew_after_micros = 500'000;
 /// Shards on their way from one node: while the calls of one are held, others' rows wait.
 constexpr int k_at_once = 2;
+/// A node that is away for less goes on where it was.
+constexpr int64_t k_silence_micros_max = 2'000'000;
+/// Of rows: under way of one shard, and in one letter; a single piece may have more.
+constexpr size_t k_under_way_bytes_max = 1U << 20;
+constexpr size_t k_letter_bytes_max = 256U << 10;
+/// Letters that come while this thread does something long; those beyond come again.
+constexpr size_t k_waiting_bytes_max = 16U << 20;
 
 }  // namespace
 
@@ -66,8 +73,10 @@ void ShardKeeper::run() {
 
 void ShardKeeper::want(Shard shard, NodeName where) {
   post([this, shard, where = std::move(where)] {
-    kept(shard).wanted = where;
-    kept(shard).waits = true;
+    Kept& it = kept(shard);
+    if (it.baton && it.baton->holding().kind != Holding::Kind::owned) return;
+    it.wanted = where;
+    it.waits = true;
     publish(shard);
     begin_moves();
   });
@@ -75,19 +84,26 @@ void ShardKeeper::want(Shard shard, NodeName where) {
 
 void ShardKeeper::begin_moves() {
   int under_way = 0;
-  const auto is_giving = [](const Kept& it) {
-    return it.baton && it.baton->holding().kind == Holding::Kind::owned && !it.baton->resting();
-  };
   for (const Kept& it : kept_) under_way += is_giving(it) ? 1 : 0;
   for (uint32_t i = 0; i < options_.shard_count; ++i) {
     Kept& it = kept_[i];
     if (!it.waits || !it.baton) continue;
     // What is under way already, or is to stay, needs no place.
     const bool begins = it.wanted != options_.self && !is_giving(it);
-    if (begins && under_way >= k_at_once) continue;
+    if (begins && (under_way >= k_at_once || !host_.reaches(it.wanted))) continue;
     under_way += begins ? 1 : 0;
     tell_wish({static_cast<uint16_t>(i)});
   }
+}
+
+void ShardKeeper::set_aside(Shard shard) {
+  Kept& it = kept(shard);
+  if (!is_giving(it) || host_.reaches(it.taker)) return;
+  if (options_.now().micros - it.baton->answered().micros < k_silence_micros_max) return;
+  step(shard, [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
+    baton.want({}, options_.random(), now, out);
+  });
+  it.waits = true;
 }
 
 void ShardKeeper::tell_wish(Shard shard) {
@@ -99,7 +115,10 @@ void ShardKeeper::tell_wish(Shard shard) {
 }
 
 void ShardKeeper::receive(NodeName from, std::string message) {
+  if (letter_bytes_ > k_waiting_bytes_max) return;
+  letter_bytes_ += message.size();
   post([this, from = std::move(from), message = std::move(message)] {
+    letter_bytes_ -= message.size();
     const auto letter = parse_letter(message);
     if (!letter || letter->shard.value >= options_.shard_count) {
       return spdlog::warn("node {} says of a shard what cannot be read", from.value);
@@ -128,6 +147,7 @@ void ShardKeeper::tick() {
     } else if (!kept(shard).baton->resting()) {
       step(shard, [](Baton& baton, SteadyTime at, Baton::Outputs& out) { baton.tick(at, out); });
       feed(shard);
+      set_aside(shard);
     }
   }
   begin_moves();
@@ -138,6 +158,7 @@ void ShardKeeper::begin(Shard shard) {
   if (!holding.ok()) return give_up(shard, holding.status());
   Kept& it = kept(shard);
   if (holding->kind != Holding::Kind::owned) {
+    it.wanted = {};
     // Calls may still be held that were when it was given up.
     const KnownOwner owner = owner_by(*holding, options_.self);
     if (Status status = host_.stop_serving(shard, owner.node, owner.epoch); !status.ok()) {
@@ -234,15 +255,41 @@ Status ShardKeeper::store(Shard shard, uint64_t first, const ShardLetter& letter
 }
 
 void ShardKeeper::send(Shard shard, const baton::Send& send) {
-  Kept& it = kept(shard);
-  ShardLetter letter{shard, send.message, {}};
   if (const auto* rows = std::get_if<baton::Rows>(&send.message)) {
-    for (uint64_t position = rows->first; position <= rows->last; ++position) {
-      letter.rows.push_back(it.outflow->pieces[position - it.outflow->first]);
-    }
+    return send_rows(shard, send.to, *rows);
   }
-  if (std::holds_alternative<baton::Offer>(send.message)) it.taker = send.to;
-  host_.send(send.to, encode_letter(letter));
+  if (std::holds_alternative<baton::Offer>(send.message)) kept(shard).taker = send.to;
+  host_.send(send.to, encode_letter({shard, send.message, {}}));
+}
+
+/// As several letters where it is much: each is to pass by those of calls.
+void ShardKeeper::send_rows(Shard shard, const NodeName& to, const baton::Rows& rows) {
+  const Kept& it = kept(shard);
+  baton::Rows part = rows;
+  do {
+    ShardLetter letter{shard, {}, {}};
+    size_t bytes = 0;
+    part.last = part.first - 1;
+    while (part.last < rows.last && bytes < k_letter_bytes_max) {
+      letter.rows.push_back(it.outflow->pieces[++part.last - it.outflow->first]);
+      bytes += letter.rows.back().size();
+    }
+    part.end = rows.end && part.last == rows.last;
+    letter.message = part;
+    host_.send(to, encode_letter(letter));
+    part.first = part.last + 1;
+  } while (part.first <= rows.last);
+}
+
+uint64_t ShardKeeper::Outflow::last_to_send() const {
+  uint64_t last = first - 1;
+  size_t bytes = 0;
+  for (const std::string& piece : pieces) {
+    bytes += piece.size();
+    if (last >= first && bytes > k_under_way_bytes_max) break;
+    ++last;
+  }
+  return last;
 }
 
 void ShardKeeper::on_held(Shard shard, uint64_t number) {
@@ -276,8 +323,8 @@ void ShardKeeper::feed(Shard shard) {
     outflow.pieces.pop_front();
   }
   if (Status status = read_on(outflow, false); !status.ok()) return copy_anew(shard, status);
-  const uint64_t last = outflow.last();
-  const bool caught_up = outflow.copy->caught_up();
+  const uint64_t last = outflow.last_to_send();
+  const bool caught_up = outflow.copy->caught_up() && last == outflow.last();
   step(shard, [&](Baton& baton, SteadyTime now, Baton::Outputs& out) {
     baton.readable(outflow.attempt, last, caught_up, now, out);
   });

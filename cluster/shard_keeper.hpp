@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -41,8 +42,8 @@ class ShardKeeper {
   /// What is under way goes on with the next start.
   void stop();
 
-  /// Where a shard is to be that is here: until it is there, or the process ends. Its own node: it
-  /// stays.
+  /// Where a shard is to be that this node owns: until it is there, or the process ends; of others
+  /// nothing is wished. Its own node: it stays.
   void want(Shard shard, NodeName where);
   /// A message of another node's keeper.
   void receive(NodeName from, std::string message);
@@ -64,6 +65,8 @@ class ShardKeeper {
     std::deque<std::string> pieces;  ///< from position `first` on
     uint64_t first = 1;
     [[nodiscard]] uint64_t last() const { return first + pieces.size() - 1; }
+    /// The last one that may be under way, by bytes.
+    [[nodiscard]] uint64_t last_to_send() const;
   };
   struct Kept {
     std::unique_ptr<Baton> baton;  ///< null while it waits to be begun anew
@@ -87,6 +90,7 @@ class ShardKeeper {
   Status record(Shard shard, const Holding& holding);
   Status store(Shard shard, uint64_t first, const ShardLetter& letter);
   void send(Shard shard, const baton::Send& send);
+  void send_rows(Shard shard, const NodeName& to, const baton::Rows& rows);
   void on_held(Shard shard, uint64_t number);
   /// Reads ahead, as many pieces as may be under way, or all there are.
   Status read_on(Outflow& outflow, bool all) const;
@@ -97,15 +101,19 @@ class ShardKeeper {
   /// As after a crash, a little later.
   void give_up(Shard shard, const Status& why);
   void begin(Shard shard);
+  [[nodiscard]] static bool is_giving(const Kept& it) { return it.baton && it.baton->giving(); }
   /// As many shards as may be on their way at once.
   void begin_moves();
+  /// Others are to have the place of a shard whose taker is away, and no copy waits for it.
+  void set_aside(Shard shard);
   void tell_wish(Shard shard);
   void publish(Shard shard);
   Kept& kept(Shard shard) { return kept_[shard.value]; }
 
   const Options options_;
   ShardHost& host_;
-  std::vector<Kept> kept_;  ///< the thread's
+  std::vector<Kept> kept_;               ///< the thread's
+  std::atomic<size_t> letter_bytes_{0};  ///< of letters that wait for the thread
 
   mutable std::mutex mutex_;  ///< guards all below
   std::condition_variable arrived_;

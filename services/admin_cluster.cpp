@@ -102,8 +102,7 @@ void gather(Node& node, Reply& rpc, std::function<void(Gathered&)> done) {
   auto gathered = std::make_shared<Gathered>(*node.router);
   gathered->add(cluster_here(node));
   std::vector<Question> questions;
-  for (const NodeName& other : node.router->nodes()) {
-    if (other == node.router->self()) continue;
+  for (const NodeName& other : node.router->others()) {
     questions.push_back({other, {"GetCluster", {}, {}, forwarded_micros(rpc)}});
   }
   const auto on_answer = [gathered](const NodeName&, const PeerAnswer& answer) {

@@ -36,7 +36,7 @@ class ShowingChange {
       if (!done.replayed) return finish(*receipt, std::move(*shown));
       node.blocking([&node, rpc, address, receipt = *receipt, finish] {
         auto state = node.store.read_state_at(address.key, address.shard, receipt.version);
-        if (!state.ok()) return rpc->finish_error(error_of(state.status(), address.key));
+        if (!state.ok()) return rpc->finish_error(node.explain(state.status(), address.key));
         v1::Conversation then;
         fill_conversation(*state, address.key.thread, then);
         finish(receipt, std::move(then));
@@ -53,7 +53,8 @@ class ShowingChange {
 /// repeated; what a crash leaves between them costs only space, until the same request is repeated.
 ///
 /// Why the last step: another try of the same request may have made the child, and its deletion may
-/// have told the parent, before this try's creation came through.
+/// have told the parent, before this try's creation came through. A request without an id has no
+/// other try, and once its child is made it must not be begun anew.
 class Forking : public std::enable_shared_from_this<Forking> {
  public:
   using Origin = UnaryCall<v1::ForkConversationRequest>;
@@ -66,7 +67,10 @@ class Forking : public std::enable_shared_from_this<Forking> {
     auto asked = translate(rpc_->request, child_.key.thread, node_.environment.limits);
     if (auto* error = std::get_if<ApiError>(&asked)) return rpc_->finish_error(*error);
     auto& note = std::get<Asked>(asked);
-    ask(parent_, Mutate{std::move(note.command), note.meta}, &Forking::on_noted);
+    ask(parent_, Mutate{std::move(note.command), note.meta, true}, &Forking::on_noted,
+        [self = shared_from_this()](const State& state, const RecentMessages&) {
+          self->parent_state_ = state;
+        });
   }
 
  private:
@@ -95,23 +99,30 @@ class Forking : public std::enable_shared_from_this<Forking> {
     if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
     node_.note_replay(*rpc_, done.replayed);
     noted_ = *done.receipt();
+    if (!done.replayed) return create();
     ask(parent_, Read{}, &Forking::on_parent_read,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
-          auto point =
-              fork_point(state, self->parent_.key.thread, self->parent_.shard, self->noted_.fork);
-          if (point) self->point_ = *std::move(point);
+          self->parent_state_ = state;
         });
   }
 
   void on_parent_read(const Done& done) {
     if (done.receipt() == nullptr) return rpc_->finish_error(done.error());
-    if (!point_) {
+    create();
+  }
+
+  void create() {
+    auto point = fork_point(std::exchange(parent_state_, {}), parent_.key.thread, parent_.shard,
+                            noted_.fork);
+    if (!point) {
       // The fork was made by an earlier try of this request, and erased since.
       return rpc_->finish_error(
           error_of(Refusal{Reason::conversation_not_found, {}, {}}, child_.key));
     }
-    if (const NodeName* owner = node_.elsewhere(child_)) return create_elsewhere(*owner);
-    Asked creation = fork_creation(rpc_->request.title(), *std::move(point_));
+    if (const NodeName* owner = node_.elsewhere(child_)) {
+      return create_elsewhere(*owner, *std::move(point));
+    }
+    Asked creation = fork_creation(rpc_->request.title(), *std::move(point));
     ask(child_, Mutate{std::move(creation.command), creation.meta, true}, &Forking::on_created,
         [self = shared_from_this()](const State& state, const RecentMessages&) {
           fill_conversation(state, self->child_.key.thread,
@@ -119,9 +130,9 @@ class Forking : public std::enable_shared_from_this<Forking> {
         });
   }
 
-  void create_elsewhere(const NodeName& owner) {
+  void create_elsewhere(const NodeName& owner, ForkPoint point) {
     const auto asked =
-        create_fork_request(child_.key.thread, rpc_->request.title(), *std::move(point_));
+        create_fork_request(child_.key.thread, rpc_->request.title(), std::move(point));
     ask_elsewhere(owner, RemoteForks::k_create_fork, asked.SerializeAsString(),
                   &Forking::on_created_elsewhere);
   }
@@ -135,12 +146,17 @@ class Forking : public std::enable_shared_from_this<Forking> {
       return rpc_->finish_error(make_error(ErrorId::internal));
     }
     created_ = {static_cast<uint64_t>(made.version())};
-    check_parent();
+    on_made();
   }
 
   void on_created(const Done& done) {
     if (done.receipt() == nullptr) return on_not_created(done.error());
     created_ = done.receipt()->version;
+    on_made();
+  }
+
+  void on_made() {
+    if (rpc_->request.request_id().empty()) return finish();
     check_parent();
   }
 
@@ -148,20 +164,25 @@ class Forking : public std::enable_shared_from_this<Forking> {
     refusal_ = why;
     // Only where another conversation has the name: a fork that is over may have forks of its own,
     // which still show what the parent keeps.
-    if (why.reason == error_row(ErrorId::conversation_exists).reason) {
-      return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
-    }
+    if (why.reason == error_row(ErrorId::conversation_exists).reason) return release_note();
     const bool not_asked = is_not_owner(why) ||
                            why.reason == error_row(ErrorId::node_unreachable).reason ||
                            why.reason == error_row(ErrorId::overloaded).reason;
     // With a request id the same note serves the next try; without, nobody would need it.
-    if (not_asked && rpc_->request.request_id().empty()) {
-      return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
-    }
+    if (not_asked && rpc_->request.request_id().empty()) return release_note();
     if (not_asked && !is_not_owner(why)) {
       refusal_ = make_error(ErrorId::outcome_unknown, why.metadata);
     }
     rpc_->finish_error(refusal_);
+  }
+
+  void release_note() {
+    if (node_.elsewhere(parent_) == nullptr) {
+      return ask(parent_, Mutate{ReleaseFork{noted_.fork}, {}}, &Forking::on_let_go);
+    }
+    node_.environment.parents_elsewhere->let_go(
+        parent_, noted_.fork,
+        [self = shared_from_this()](bool) { self->rpc_->finish_error(self->refusal_); });
   }
 
   void check_parent() {
@@ -179,6 +200,10 @@ class Forking : public std::enable_shared_from_this<Forking> {
       refusal_ = error_of(Refusal{Reason::fork_not_found, {}, {}}, parent_.key);
       return undo_creation();
     }
+    finish();
+  }
+
+  void finish() {
     response_.set_parent_version(static_cast<int64_t>(noted_.version.value));
     rpc_->finish_message(response_);
   }
@@ -218,7 +243,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
   Receipt noted_;
   Version created_;  ///< the child's, when it was new
   bool kept_ = false;
-  std::optional<ForkPoint> point_;
+  State parent_state_;  ///< as of the note, or later
   ApiError refusal_;
   v1::ForkConversationResponse response_;
 };
@@ -288,7 +313,11 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
     // What is damaged cannot be read, but it can be erased.
     node_.blocking([this, rpc, address, response] {
       const Status status = node_.store.erase(address.key, address.shard);
-      if (!status.ok()) return rpc->finish_error(error_of(status, address.key));
+      if (!status.ok()) return rpc->finish_error(node_.explain(status, address.key));
+      // No move waits for this, which goes past the conversation: what moves now may be without it.
+      if (node_.environment.use(address.shard) != ShardUse::served) {
+        return rpc->finish_error(error_of(Failure::unknown, address.key));
+      }
       rpc->finish_message(response);
     });
   };

@@ -181,8 +181,7 @@ void list_others(Node& node, UnaryCall<v1::ListConversationsRequest>* rpc,
   auto all_answered = std::make_shared<bool>(true);
   merge->add(std::move(here.page), here.shards);
   std::vector<Question> questions;
-  for (const NodeName& other : node.router->nodes()) {
-    if (other == node.router->self()) continue;
+  for (const NodeName& other : node.router->others()) {
     questions.push_back(
         {other,
          {k_list_here, rpc->tenant, rpc->request.SerializeAsString(), forwarded_micros(*rpc)}});
@@ -293,7 +292,7 @@ void ConversationService::get_usage(Call<v1::GetUsageRequest>* rpc) {
     node_.blocking([this, rpc, wanted, address, progress] {
       const Status status =
           add_records(node_, address, progress->state, wanted, progress->response);
-      if (!status.ok()) return rpc->finish_error(error_of(status, address.key));
+      if (!status.ok()) return rpc->finish_error(node_.explain(status, address.key));
       rpc->finish_message(progress->response);
     });
   };

@@ -181,7 +181,7 @@ Checked<std::string> HistoryPage::read_newest(Node& node, const State& state, si
   if (count > 0 && state.last_sequence > Sequence{0}) {
     const MessageRange range{state.spans(address_.shard), {1}, state.last_sequence, true};
     auto read = node.store.read_messages(range, {count, node.environment.limits.response_bytes});
-    if (!read.ok()) return error_of(read.status(), address_.key);
+    if (!read.ok()) return node.explain(read.status(), address_.key);
     messages = *std::move(read);
     std::reverse(messages.begin(), messages.end());
   }
@@ -195,7 +195,7 @@ Checked<std::string> HistoryPage::read_version(Node& node) const {
   if (*as_of_ > state_->version) return error_of(future, address_.key);
   if (*as_of_ < state_->reset_version) return error_of(gone, address_.key);
   auto state = node.store.read_state_at(address_.key, address_.shard, *as_of_);
-  if (!state.ok()) return error_of(state.status(), address_.key);
+  if (!state.ok()) return node.explain(state.status(), address_.key);
   return read_newest(node, *state, count_);
 }
 
@@ -219,7 +219,7 @@ Checked<std::string> HistoryPage::read_listing(Node& node) const {
     auto read = node.store.read_messages(
         {state_->spans(address_.shard), bounds.from, bounds.to, listing.newest_first},
         {wanted, limits.response_bytes});
-    if (!read.ok()) return error_of(read.status(), address_.key);
+    if (!read.ok()) return node.explain(read.status(), address_.key);
     if (read->empty()) break;
     next = std::nullopt;
     for (Message& message : *read) {

@@ -27,6 +27,8 @@ Result<Holding> HostedShards::recorded(Shard shard) {
     if (!stored.ok()) return stored.status();
     if (!*stored) return absl::DataLossError("the file of this node's shards is gone");
     shards_ = **std::move(stored);
+    // What is read need not be what a loss of power leaves, until it was written without an error.
+    if (Status status = write_shards(node_.config.data_dir, shards_); !status.ok()) return status;
     known_ = true;
   }
   return shards_.holdings[shard.value];
@@ -70,7 +72,7 @@ Status HostedShards::stop_serving(Shard shard, const NodeName& to, Epoch epoch) 
 }
 
 void HostedShards::send(const NodeName& to, std::string message) {
-  node_.router->ask(to, {k_letter, {}, std::move(message), k_letter_micros}, new NobodyWaits);
+  node_.router->ask(to, {k_letter, {}, std::move(message), k_letter_micros, true}, new NobodyWaits);
 }
 
 }  // namespace parley

@@ -36,6 +36,9 @@ class HostedShards final : public ShardHost {
   void resume(Shard shard) override;
   Status serve(Shard shard, Epoch epoch) override;
   Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) override;
+  [[nodiscard]] bool reaches(const NodeName& node) const override {
+    return node_.router->session(node) != 0;
+  }
   void send(const NodeName& to, std::string message) override;
 
  private:

@@ -46,6 +46,11 @@ ApiError Node::explain(Failure failure, const ConversationKey& key) const {
   return error_of(failure, key);
 }
 
+ApiError Node::explain(const Status& status, const ConversationKey& key) const {
+  if (absl::IsAborted(status)) return explain(Failure::not_owner, key);
+  return error_of(status, key);
+}
+
 void Node::note_replay(Reply& reply, bool replayed) {
   if (!replayed) return;
   ++replayed_calls;

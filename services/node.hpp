@@ -65,6 +65,8 @@ class Node {
 
   /// What a caller is told of a failure; a write that was refused for want of disk space says so.
   [[nodiscard]] ApiError explain(Failure failure, const ConversationKey& key) const;
+  /// The same for what the store said; of a shard that passed on meanwhile NOT_OWNER.
+  [[nodiscard]] ApiError explain(const Status& status, const ConversationKey& key) const;
 
   /// Counts an answer that repeats an earlier one, and has it say so.
   void note_replay(Reply& reply, bool replayed);

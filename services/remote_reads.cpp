@@ -76,6 +76,7 @@ Result<std::string> RemoteReads::ask(const NodeName& owner, const char* method,
     const ApiError error = error_of(*answer);
     node_.learn(error);
     if (error.code == absl::StatusCode::kOk) return unreadable();
+    if (is_not_owner(error)) return absl::AbortedError(error.message);
     return Status(error.code, error.message);
   }
   return absl::UnavailableError(
@@ -87,7 +88,7 @@ bool RemoteReads::elsewhere(Shard shard) const { return node_.router->elsewhere(
 Result<std::vector<Message>> RemoteReads::read(const HistorySpan& part, bool newest_first,
                                                PageBounds bounds) {
   const NodeName* owner = node_.router->elsewhere(part.shard);
-  if (owner == nullptr) return absl::UnavailableError("the shard has just come here; try again");
+  if (owner == nullptr) return absl::AbortedError("the shard has just come here; try again");
   pb::ReadHistoryRequest asked;
   asked.set_shard(part.shard.value);
   asked.set_history(std::string(part.history.view()));
@@ -127,6 +128,7 @@ void RemoteReads::read_history(UnaryCall<pb::ReadHistoryRequest>* call) {
                                   {static_cast<size_t>(wanted.count_max()),
                                    std::min<size_t>(static_cast<size_t>(wanted.bytes_max()),
                                                     node_.environment.limits.response_bytes)});
+    if (absl::IsAborted(messages.status())) return call->finish_error(node_.not_owner(shard));
     if (!messages.ok()) return call->finish_error(error_of(messages.status()));
     if (messages->empty()) return call->finish_error(make_error(ErrorId::internal));
     if (newest_first) std::reverse(messages->begin(), messages->end());
@@ -161,7 +163,7 @@ void RemoteReads::read_state_for(UnaryCall<pb::ReadStateRequest>* call) {
       return call->finish_error(
           error_of(Refusal{Reason::conversation_not_found, {}, {}}, address.key));
     }
-    if (!state.ok()) return call->finish_error(error_of(state.status(), address.key));
+    if (!state.ok()) return call->finish_error(node_.explain(state.status(), address.key));
     state->dedup.clear();
     pb::ReadStateAnswer answer;
     answer.set_state(encode_state(*state));
@@ -172,8 +174,7 @@ void RemoteReads::read_state_for(UnaryCall<pb::ReadStateRequest>* call) {
 Result<RemoteReads::Threads> RemoteReads::list_threads(const std::string& tenant,
                                                        const std::string& user) {
   Threads found;
-  for (const NodeName& node : node_.router->nodes()) {
-    if (node == node_.router->self()) continue;
+  for (const NodeName& node : node_.router->others()) {
     if (Status status = list_threads_of(node, tenant, user, found); !status.ok()) return status;
   }
   return found;

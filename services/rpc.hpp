@@ -136,7 +136,9 @@ class Rpc final : public Tag, public UnaryCall<Request> {
   }
 
   bool begin_anew() override {
-    if (!method_.may_move || rested_micros_ >= k_rest_micros_max || expired()) return false;
+    // A queue that is about to be stopped takes no alarms.
+    if (!method_.may_move || method_.traffic.draining) return false;
+    if (rested_micros_ >= k_rest_micros_max || expired()) return false;
     const int64_t rest = std::min(k_rest_micros << std::min(rests_++, 8), k_rests_micros_max);
     rested_micros_ += rest;
     step_ = Step::resting;
@@ -155,7 +157,7 @@ class Rpc final : public Tag, public UnaryCall<Request> {
     method_.handle(this);
   }
 
-  // How long a call waits for a conversation that is moving, in all, where it has no deadline.
+  // How long a call waits for a conversation that is moving, in all, within its deadline.
   static constexpr int64_t k_rest_micros_max = 10'000'000;
   static constexpr int64_t k_rest_micros = 500;  ///< the first time, then twice as long each time
   static constexpr int64_t k_rests_micros_max = 100'000;

@@ -53,6 +53,11 @@ std::string shard(Shard shard) {
   return out;
 }
 
+std::optional<Shard> parse_shard(std::string_view bytes) {
+  const auto number = take_big<uint16_t>(bytes);
+  return number ? std::optional(Shard{*number}) : std::nullopt;
+}
+
 std::string conversation(Shard of, const ConversationKey& key) {
   std::string out;
   out.reserve(k_shard_size + key.tenant.size() + key.thread.size() + 2 + 9);

@@ -74,6 +74,7 @@ struct Rank {
 std::optional<Rank> parse_rank(std::string_view bytes);
 
 std::string shard(Shard shard);  ///< the first bytes of whatever belongs to a shard
+std::optional<Shard> parse_shard(std::string_view bytes);
 std::string index_kind(Shard shard, char kind);
 std::string unfinished(Shard shard, const ConversationKey& key);
 std::string expiry(Shard shard, WallTime time, const ConversationKey& key);

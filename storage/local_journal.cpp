@@ -132,6 +132,8 @@ Result<Commit> LocalJournal::erasure_of(const ConversationKey& key, Shard shard,
 
 Status LocalJournal::erase(const ConversationKey& key, Shard shard) {
   const uint64_t hash = key_hash(key);
+  const Epoch mine = epoch(shard);
+  if (elsewhere(shard)) return passed_on();
   if (Status status = await(key, hash); !status.ok()) return status;
   auto erasure = erasure_of(key, shard, hash);
   if (!erasure.ok()) return erasure.status();
@@ -139,7 +141,12 @@ Status LocalJournal::erase(const ConversationKey& key, Shard shard) {
   auto pending = std::make_shared<Pending>();
   auto told = told_of(*pending);
   pending->commit = *std::move(erasure);
-  const bool unused = heads_->if_not_loaded(key, shard, [&] { submit(std::move(pending)); });
+  bool passed = false;
+  const bool unused = heads_->if_not_loaded(key, shard, [&] {
+    passed = epoch(shard) != mine;
+    if (!passed) submit(std::move(pending));
+  });
+  if (passed) return passed_on();
   if (!unused) {
     return absl::FailedPreconditionError(
         absl::StrCat("conversation ", key.thread, " is in use; try again when it is idle"));

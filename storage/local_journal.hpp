@@ -185,6 +185,7 @@ class LocalJournal final : public Journal {
   }
   static Status passed_on();
   [[nodiscard]] MessageRange recent_here(const State& state, Shard shard) const;
+  Result<std::vector<Message>> read_recent(const State& state, Shard shard);
   Result<std::vector<Message>> read_across(const MessageRange& range, PageBounds bounds);
   Status read_elsewhere(HistorySpan part, bool newest_first, PageBounds bounds,
                         std::vector<Message>& messages, PageFill& fill);

@@ -42,9 +42,7 @@ Result<Loaded> LocalJournal::load(const ConversationKey& key, Shard shard) {
     const size_t window = read->policy.hot_window_messages;
     recent.clear();
     if (read->last_sequence.value == 0 || window == 0) return read;
-    auto messages =
-        read_stored_messages(view, recent_here(*read, shard),
-                             {.count_max = window, .bytes_max = options_.limits.hot_window_bytes});
+    auto messages = read_recent(*read, shard);
     if (!messages.ok()) return note(key, hash, messages.status());
     recent.assign(std::make_move_iterator(messages->rbegin()),
                   std::make_move_iterator(messages->rend()));
@@ -101,7 +99,7 @@ Result<EventList> LocalJournal::read_events(const ConversationKey& key, Shard sh
 }
 
 Status LocalJournal::passed_on() {
-  return absl::UnavailableError("the shard has just passed on to another node; try again");
+  return absl::AbortedError("the shard has just passed on to another node; try again");
 }
 
 bool LocalJournal::elsewhere(Shard shard) const {
@@ -117,6 +115,23 @@ MessageRange LocalJournal::recent_here(const State& state, Shard shard) const {
                    [&](const HistorySpan& span) { return elsewhere(span.shard); });
   range.spans.erase(range.spans.begin(), last_elsewhere.base());
   return range;
+}
+
+/// A shard that messages are shared with may come here or leave meanwhile.
+Result<std::vector<Message>> LocalJournal::read_recent(const State& state, Shard shard) {
+  const PageBounds bounds{.count_max = state.policy.hot_window_messages,
+                          .bytes_max = options_.limits.hot_window_bytes};
+  const auto epochs_of = [this](const MessageRange& range) {
+    std::vector<Epoch> epochs;
+    for (const HistorySpan& span : range.spans) epochs.push_back(epoch(span.shard));
+    return epochs;
+  };
+  while (true) {
+    const MessageRange range = recent_here(state, shard);
+    const auto before = epochs_of(range);
+    auto messages = read_stored_messages(StoreView(*store_), range, bounds);
+    if (messages.ok() || epochs_of(recent_here(state, shard)) == before) return messages;
+  }
 }
 
 Result<std::vector<Message>> LocalJournal::read_across(const MessageRange& range,

@@ -70,7 +70,7 @@ bool concerns(const RowChange& change, Shard shard, uint32_t shard_count) {
          change.value <= keys::end_of(prefix);
 }
 
-// Why the tap first: what is written in between is given out twice, in the order of writing.
+// Why between two writes: a row that is put twice would not be gone when it is removed once.
 RocksShardCopy::RocksShardCopy(const RocksStore& store, Shard shard, uint32_t shard_count,
                                size_t changed_max)
     : store_(store),
@@ -78,8 +78,7 @@ RocksShardCopy::RocksShardCopy(const RocksStore& store, Shard shard, uint32_t sh
       shard_count_(shard_count),
       changed_max_(changed_max),
       prefix_(keys::shard(shard)) {
-  store_.add_tap(*this);
-  view_.emplace(store_);
+  store_.add_tap(*this, [this] { view_.emplace(store_); });
 }
 
 RocksShardCopy::~RocksShardCopy() { store_.remove_tap(*this); }

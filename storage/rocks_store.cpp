@@ -234,24 +234,23 @@ Status RocksStore::merge_files() const {
 Status RocksStore::write(rocksdb::WriteBatch& batch) const {
   gate_.enter();
   const absl::Cleanup left = [this] { gate_.leave(); };
+  const std::lock_guard lock(writes_);
   const auto status = write_unlogged(batch);
-  if (status.ok() && tapped_) {
-    const std::lock_guard lock(taps_mutex_);
+  if (status.ok()) {
     for (WriteTap* tap : taps_) tap->wrote(batch);
   }
   return from_rocks(status, "writing to the store");
 }
 
-void RocksStore::add_tap(WriteTap& tap) const {
-  const std::lock_guard lock(taps_mutex_);
+void RocksStore::add_tap(WriteTap& tap, const std::function<void()>& begin) const {
+  const std::lock_guard lock(writes_);
+  begin();
   taps_.push_back(&tap);
-  tapped_ = true;
 }
 
 void RocksStore::remove_tap(WriteTap& tap) const {
-  const std::lock_guard lock(taps_mutex_);
+  const std::lock_guard lock(writes_);
   std::erase(taps_, &tap);
-  tapped_ = !taps_.empty();
 }
 
 rocksdb::Status RocksStore::write_unlogged(rocksdb::WriteBatch& batch) const {

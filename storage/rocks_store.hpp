@@ -70,9 +70,9 @@ class RocksStore {
   }
 
   Status write(rocksdb::WriteBatch& batch) const;
-  /// What is written from now on is told; what a view shows that is made later and was not told was
-  /// written before.
-  void add_tap(WriteTap& tap) const;
+  /// `begin` runs between two writes: what a view shows that is made in it was written before, and
+  /// everything after it is told.
+  void add_tap(WriteTap& tap, const std::function<void()>& begin) const;
   /// It is told nothing more when this has returned.
   void remove_tap(WriteTap& tap) const;
   /// Everything written before is on disk when it returns OK.
@@ -116,9 +116,8 @@ class RocksStore {
   /// One merge or recovery at a time: what is told of the flush of one opens the gate for no other.
   mutable std::mutex alone_;
   mutable WriteGate gate_;
-  mutable std::mutex taps_mutex_;  ///< guards the taps
+  mutable std::mutex writes_;  ///< held while something is written and told; guards the taps
   mutable std::vector<WriteTap*> taps_;
-  mutable std::atomic<bool> tapped_{false};
   std::shared_ptr<BackgroundErrors> errors_;  ///< null where it is only read, as the next
   std::shared_ptr<MergesUnderWay> merges_;
   std::unique_ptr<rocksdb::DB> db_;

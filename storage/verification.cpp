@@ -93,9 +93,15 @@ void Verification::check_file(const std::string& path) {
   if (status.IsCorruption()) add_problem(path, status.ToString());
 }
 
+bool Verification::is_here(std::string_view key) const {
+  const auto shard = keys::parse_shard(key);
+  return !shard || shard->value >= shard_count_ || is_here(*shard);
+}
+
 Status Verification::check_conversations() {
   for (uint32_t number = 0; number < shard_count_; ++number) {
     const Shard shard{static_cast<uint16_t>(number)};
+    if (!is_here(shard)) continue;
     std::string done;
     Status status = check_shard(shard, done);
     if (absl::IsDataLoss(status)) {
@@ -283,7 +289,7 @@ Status Verification::check_index(const Subject& subject) {
 /// Its own messages one by one; of what it shares, that the last of each part is there.
 Status Verification::check_lineage(const Subject& subject, const Lineage& lineage, Sequence last) {
   for (const HistorySpan& span : lineage.past) {
-    if (elsewhere_ && elsewhere_(span.shard)) continue;
+    if (!is_here(span.shard)) continue;
     HistoryReader shared(view_, span.shard, span.history);
     const Status status = shared.at(span.last).status();
     if (absl::IsUnavailable(status)) return status;
@@ -320,7 +326,7 @@ Status Verification::check_lineage(const Subject& subject, const Lineage& lineag
 Status Verification::check_no_strays() {
   uint64_t message_rows = 0;
   auto scan = view_.scan(Family::messages, whole_family());
-  for (scan.seek(""); scan.valid(); scan.next()) ++message_rows;
+  for (scan.seek(""); scan.valid(); scan.next()) message_rows += is_here(scan.key()) ? 1 : 0;
   if (Status status = scan.status(); !status.ok()) return status;
   if (report_.problems.empty() && message_rows != expected_message_rows_) {
     add_problem("the store's messages", absl::StrCat(message_rows - expected_message_rows_,
@@ -329,7 +335,7 @@ Status Verification::check_no_strays() {
   uint64_t rows = 0;
   auto index = view_.scan(Family::index, whole_family());
   for (index.seek(""); index.valid(); index.next()) {
-    if (!keys::parse_expiry(index.key())) ++rows;
+    if (is_here(index.key()) && !keys::parse_expiry(index.key())) ++rows;
   }
   if (Status status = index.status(); !status.ok()) return status;
   return report_.problems.empty() && rows != expected_rows_ ? check_stray_rows() : absl::OkStatus();
@@ -338,7 +344,7 @@ Status Verification::check_no_strays() {
 Status Verification::check_stray_rows() {
   auto scan = view_.scan(Family::index, whole_family());
   for (scan.seek(""); scan.valid(); scan.next()) {
-    if (keys::parse_expiry(scan.key())) continue;
+    if (!is_here(scan.key()) || keys::parse_expiry(scan.key())) continue;
     const auto row = keys::parse_index(scan.key());
     const auto unfinished = keys::parse_unfinished(scan.key());
     if (!row && !unfinished) {

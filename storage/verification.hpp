@@ -20,8 +20,8 @@ class Verification {
  public:
   using Progress = std::function<void(const VerifyReport&)>;
   using Elsewhere = std::function<bool(Shard)>;
-  /// What forks share with parents in shards that lie `elsewhere` is not looked for; null: nothing
-  /// does.
+  /// Shards that lie `elsewhere` are not looked at: what is here of them is on its way. Null:
+  /// nothing does.
   Verification(const StoreView& view, uint32_t shard_count, Elsewhere elsewhere, Progress progress);
   /// What was found in the log or elsewhere comes first.
   void add_problem(std::string where, std::string what);
@@ -42,6 +42,9 @@ class Verification {
 
   void check_blocks();
   void check_file(const std::string& path);
+  [[nodiscard]] bool is_here(Shard shard) const { return !elsewhere_ || !elsewhere_(shard); }
+  /// By a row's key, which begins with its shard.
+  [[nodiscard]] bool is_here(std::string_view key) const;
   Status check_conversations();
   Status check_shard(Shard shard, std::string& done);
   Status check_by_name(Shard shard, const std::string& done);

@@ -88,6 +88,9 @@ Result<Moves> moves_for(const Wish& wish, const v1::GetClusterResponse& cluster)
   for (const std::string& name : wish.without) {
     if (!known.contains(name)) return usage_failure("--without " + name + ": no such node");
   }
+  if (!wish.moves.empty() && !wish.without.empty()) {
+    return usage_failure("--move moves just that shard: give it without --without");
+  }
   Layout now;
   for (const auto& shard : cluster.shards()) now.push_back({shard.owner()});
   Moves moves;
@@ -106,18 +109,38 @@ Result<Moves> moves_for(const Wish& wish, const v1::GetClusterResponse& cluster)
   return moves;
 }
 
-void print_moves(const Console& console, const Moves& moves,
-                 const v1::GetClusterResponse& cluster) {
+/// Those that have to answer for the moves, and do not.
+std::set<std::string> silent_nodes(const Moves& moves, const v1::GetClusterResponse& cluster) {
+  std::set<std::string> silent;
+  for (const auto& node : cluster.nodes()) {
+    if (!node.reachable()) silent.insert(node.name());
+  }
+  std::erase_if(silent, [&](const std::string& name) {
+    return std::ranges::none_of(moves, [&](const auto& move) {
+      return move.second == name || cluster.shards(move.first).owner() == name;
+    });
+  });
+  return silent;
+}
+
+v1::MoveShardsRequest request_for(const Moves& moves) {
   v1::MoveShardsRequest request;
-  Table table({"SHARD", "FROM", "TO"});
   for (const auto& [shard, to] : moves) {
     auto& move = *request.add_moves();
     move.set_shard(shard);
     move.set_to(to);
+  }
+  return request;
+}
+
+void print_moves(const Console& console, const Moves& moves,
+                 const v1::GetClusterResponse& cluster) {
+  Table table({"SHARD", "FROM", "TO"});
+  for (const auto& [shard, to] : moves) {
     table.add({std::to_string(shard), printable(cluster.shards(shard).owner(), false),
                printable(to, false)});
   }
-  if (console.json) return console.put_json(request);
+  if (console.json) return console.put_json(request_for(moves));
   if (!moves.empty()) table.print(console.out, style_of(console));
 }
 
@@ -144,14 +167,12 @@ void wish_options(const Command& verb, const std::shared_ptr<Wish>& wish) {
 }
 
 Status ask_for(Session& session, const Moves& moves) {
-  v1::MoveShardsRequest request;
-  for (const auto& [shard, to] : moves) {
-    auto& move = *request.add_moves();
-    move.set_shard(shard);
-    move.set_to(to);
-  }
-  const auto answer = session.call<v1::MoveShardsResponse>(request);
+  const auto answer = session.call<v1::MoveShardsResponse>(request_for(moves));
   return answer.status();  // whose owner did not answer is asked again
+}
+
+std::string names_of(const std::set<std::string>& nodes) {
+  return printable(absl::StrJoin(nodes, ", "), false);
 }
 
 /// Until every shard is where it is to be.
@@ -159,6 +180,7 @@ Status carry_out(Run& run, const Moves& moves) {
   const InterruptScope scope;
   Progress progress(run.console, "move", false);
   Moves left = moves;
+  std::set<std::string> silent;
   for (int looks = 0; !left.empty(); ++looks) {
     if (looks % k_looks_a_wish == 0) {
       if (Status status = ask_for(run.session, left); !status.ok()) return status;
@@ -172,6 +194,12 @@ Status carry_out(Run& run, const Moves& moves) {
                          shard.state() == v1::ClusterShard::STATE_SERVED;
       if (there) left.erase(found);
     }
+    const auto silent_now = silent_nodes(left, *cluster);
+    if (silent_now != silent && !silent_now.empty()) {
+      progress.clear();
+      run.console.note("waiting for " + names_of(silent_now) + ", which does not answer");
+    }
+    silent = silent_now;
     progress.update(moves.size() - left.size(), moves.size(), "shards");
   }
   progress.clear();
@@ -221,6 +249,12 @@ void add_apply(const Command& above) {
     if (!cluster.ok()) return cluster.status();
     const auto moves = moves_for(*wish, *cluster);
     if (!moves.ok()) return moves.status();
+    if (const auto silent = silent_nodes(*moves, *cluster); !silent.empty()) {
+      return failure_like_call(absl::StatusCode::kUnavailable,
+                               absl::StrCat("nothing was moved, for ", names_of(silent),
+                                            " does not answer and would have to give or take "
+                                            "shards; start it, or move others with --move"));
+    }
     if (Status status = carry_out(run, *moves); !status.ok()) return status;
     if (!interrupted()) run.console.note(absl::StrCat(moves->size(), " shards moved"));
     return absl::OkStatus();

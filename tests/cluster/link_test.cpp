@@ -58,7 +58,7 @@ class Links : public ::testing::Test {
     a_->ask({"Echo", "default", body, 1'000'000}, now_, &told);
   }
 
-  static LinkLimits limits() { return {4, 100}; }
+  static LinkLimits limits() { return {4, 100, 50}; }
 
   std::shared_ptr<Link> a_ = std::make_shared<Link>(NodeName{"b"}, limits());
   std::shared_ptr<Link> b_ = std::make_shared<Link>(NodeName{"a"}, limits());
@@ -154,6 +154,27 @@ TEST_F(Links, BoundWhatIsUnderWayByNumberAndBytes) {
   EXPECT_EQ(large.times, 0);
   a_->close(a_session_);  // tells it, while it lives
   EXPECT_EQ(large.failure, PeerFailure::lost);
+}
+
+TEST_F(Links, KeepRoomForCallsBesideLetters) {
+  connect();
+  server_.later = true;
+  Told letters[2];
+  const PeerRequest letter{"Letter", {}, std::string(40, 'l'), 1'000'000, true};
+  for (Told& one : letters) a_->ask(letter, now_, &one);
+  EXPECT_EQ(letters[0].times, 0);
+  EXPECT_EQ(letters[1].failure, PeerFailure::overloaded);
+  Told call;
+  ask(std::string(90, 'x'), call);
+  EXPECT_EQ(call.times, 0);
+  exchange();
+  for (auto& reply : std::exchange(server_.replies, {})) reply({});
+  exchange();
+  // What was answered is under way no more.
+  Told again;
+  a_->ask(letter, now_, &again);
+  EXPECT_EQ(again.times, 0);
+  a_->close(a_session_);
 }
 
 TEST_F(Links, FailWhatIsNotAnsweredInTimeAndDropItsAnswer) {

@@ -28,6 +28,40 @@ TEST(Baton, IsNeverInTwoHandsAndLosesNothingWhateverHappens) {
   EXPECT_GT(crashes, static_cast<int64_t>(3 * k_seeds));
 }
 
+template <class Output>
+int count(const Baton::Outputs& outputs) {
+  int found = 0;
+  for (const auto& output : outputs) found += std::holds_alternative<Output>(output) ? 1 : 0;
+  return found;
+}
+
+/// A node that died when it had nearly everything: its giver would hold calls in vain, again and
+/// again.
+TEST(Baton, HoldsCallsOnceForATakerThatSaysNothingMore) {
+  const BatonLimits limits;
+  const NodeName taker{"b"};
+  SteadyTime now{1'000'000};
+  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, limits);
+  Baton::Outputs out;
+  baton.start(now, out);
+  baton.want(taker, 7, now, out);
+  baton.receive(taker, baton::Accept{8}, now, out);
+  baton.readable(8, 2, true, now, out);
+  baton.receive(taker, baton::Kept{8, 2, false}, now, out);
+  EXPECT_EQ(count<baton::HoldCalls>(out), 1);
+  baton.held(1, 3, now, out);
+  out.clear();
+  const SteadyTime said = now;
+  for (; now.micros < 20'000'000; now.micros += 10'000) baton.tick(now, out);
+  EXPECT_EQ(count<baton::ResumeCalls>(out), 1);
+  EXPECT_EQ(count<baton::HoldCalls>(out), 0);
+  EXPECT_TRUE(baton.serving());
+  EXPECT_EQ(baton.answered(), said);
+  // It is back: what it lacks is sent, and then it is tried again.
+  baton.receive(taker, baton::Kept{8, 3, false}, now, out);
+  EXPECT_EQ(count<baton::HoldCalls>(out), 1);
+}
+
 class BatonMutants : public ::testing::TestWithParam<BatonMutant> {};
 
 TEST_P(BatonMutants, AreFound) {

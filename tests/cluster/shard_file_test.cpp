@@ -1,5 +1,6 @@
 #include "cluster/shard_file.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -97,16 +98,20 @@ TEST(ShardFile, KeepsAStorageToItsNodeAndItsCluster) {
   EXPECT_EQ(check_alone(data).code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(ShardFile, RefusesAStorageThatAServerWithoutAClusterFilled) {
-  const test::TemporaryDirectory dir;
-  ASSERT_TRUE(check_alone(dir.path()).ok());
-  Identity identity;
-  identity.store_id = random_id();
-  identity.created = "2026-01-01T00:00:00Z";
-  identity.begun = true;
-  ASSERT_TRUE(write_identity(dir.path(), identity).ok());
-  const auto refused = open_shards(dir.path(), {"parley-0"}, k_nodes, 256);
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+/// Filled by a server without a cluster, or restored from a backup, which has not begun.
+TEST(ShardFile, RefusesAStorageThatIsNoNodesOwn) {
+  for (const bool begun : {true, false}) {
+    const test::TemporaryDirectory dir;
+    ASSERT_TRUE(check_alone(dir.path()).ok());
+    Identity identity;
+    identity.store_id = random_id();
+    identity.created = "2026-01-01T00:00:00Z";
+    identity.begun = begun;
+    ASSERT_TRUE(write_identity(dir.path(), identity).ok());
+    const auto refused = open_shards(dir.path(), {"parley-0"}, k_nodes, 256);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_FALSE(std::filesystem::exists(dir.path() + "/SHARDS"));
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "cluster/shard_keeper.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <random>
@@ -29,10 +31,10 @@ class FakeNode final : public ShardHost {
             .limits =
                 {.window = 4, .lag_max = 2, .held_micros_max = 50'000, .patience_micros = 20'000},
             .now =
-                [] {
+                [this] {
                   const auto now = std::chrono::steady_clock::now().time_since_epoch();
                   return SteadyTime{
-                      std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
+                      std::chrono::duration_cast<std::chrono::microseconds>(now).count() + ahead};
                 },
             .random = [this] { return chance_(); }},
         *this);
@@ -135,14 +137,19 @@ class FakeNode final : public ShardHost {
     serving_ = held_ = false;
     return absl::OkStatus();
   }
+  [[nodiscard]] bool reaches(const NodeName&) const override { return connected; }
   void send(const NodeName& to, std::string letter) override {
     {
       const std::lock_guard lock(mutex_);
-      if (!may_fail().ok()) return;  // lost
+      if (!may_fail().ok() || !connected) return;  // lost
     }
+    largest_letter = std::max<size_t>(largest_letter, letter.size());
     post_(self_, to, std::move(letter));
   }
 
+  std::atomic<bool> connected{true};      ///< the way to the other one
+  std::atomic<int64_t> ahead{0};          ///< of the clock
+  std::atomic<size_t> largest_letter{0};  ///< that was sent
   std::unique_ptr<ShardKeeper> keeper;
 
  private:
@@ -255,6 +262,47 @@ TEST_F(TwoKeepers, PassAShardBackAndForth) {
   }
   EXPECT_EQ(node({"a"}).keeper->look()[0].holding.epoch, Epoch{5});
   EXPECT_GE(acknowledged_.size(), 250U);
+}
+
+/// Whoever owns it decides: a wish that comes late is not kept for when the shard is here.
+TEST_F(TwoKeepers, WishNothingOfWhatIsAnothers) {
+  for (int i = 0; i < 10; ++i) append();
+  node({"b"}).keeper->want(k_shard, {"a"});
+  node({"a"}).keeper->want(k_shard, {"b"});
+  ASSERT_TRUE(eventually([&] { return node({"b"}).serving(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(node({"b"}).serving());
+  EXPECT_EQ(node({"b"}).keeper->look()[0].holding.epoch, Epoch{2});
+}
+
+TEST_F(TwoKeepers, WaitForATakerThatIsAwayWithoutACopy) {
+  for (int i = 0; i < 10; ++i) append();
+  FakeNode& giver = node({"a"});
+  giver.connected = false;
+  giver.keeper->want(k_shard, {"b"});
+  ASSERT_TRUE(eventually([&] { return giver.keeper->look()[0].wanted == NodeName{"b"}; }));
+  EXPECT_TRUE(giver.keeper->look()[0].resting);
+  // It answers, then goes away: its answers are lost, and then what is sent to it.
+  node({"b"}).connected = false;
+  giver.connected = true;
+  ASSERT_TRUE(eventually([&] { return !giver.keeper->look()[0].resting; }));
+  giver.connected = false;
+  giver.ahead = 3'000'000;
+  ASSERT_TRUE(eventually([&] { return giver.keeper->look()[0].resting; }));
+  EXPECT_TRUE(giver.serving());
+  EXPECT_EQ(giver.keeper->look()[0].wanted, NodeName{"b"}) << "it is still to go there";
+  giver.connected = node({"b"}).connected = true;
+  ASSERT_TRUE(eventually([&] { return node({"b"}).serving(); }));
+  expect_all_at({"b"});
+}
+
+TEST_F(TwoKeepers, SendLargeRowsInLettersThatLeaveRoom) {
+  for (int i = 0; i < 12; ++i) {
+    acknowledged_.emplace_back(200'000, static_cast<char>('a' + i));
+    ASSERT_TRUE(node({"a"}).append(acknowledged_.back()));
+  }
+  expect_all_at({"b"});
+  EXPECT_LT(node({"a"}).largest_letter, 500'000U);
 }
 
 TEST_F(TwoKeepers, GoOnFromWhatIsRecordedWhateverFails) {

@@ -265,6 +265,11 @@ TEST_F(ClusterMove, TheCommandLineEmptiesANodeAndEvensThingsOutAgain) {
   EXPECT_THAT(parley("cluster apply --move 3=nowhere"),
               HasSubstr("no such shard, or no such node"));
   EXPECT_THAT(parley("cluster plan --without nowhere"), HasSubstr("no such node"));
+  EXPECT_THAT(parley("cluster plan --without parley-2 --move 3=parley-0"),
+              HasSubstr("give it without --without"));
+  nodes_.node(2).kill();
+  EXPECT_THAT(parley("cluster apply --without parley-2"),
+              HasSubstr("nothing was moved, for parley-2 does not answer"));
 }
 
 TEST_F(ClusterMove, RefusesWhatMakesNoSense) {

@@ -371,7 +371,39 @@ TEST_F(LocalShards, WhoHasNoShardListsNothing) {
   ASSERT_TRUE(listed.ok());
   EXPECT_TRUE(listed->conversations.empty());
   EXPECT_EQ(journal_->read_state({"acme", name(1)}, k_shard).status().code(),
-            absl::StatusCode::kUnavailable);
+            absl::StatusCode::kAborted);
+}
+
+/// Rows that are on their way here, or from here, are not the store's.
+TEST_F(LocalShards, VerifyLooksAtWhatIsHereOnly) {
+  open_both();
+  loaded(*there_, name(0, false)).append_numbered(3);
+  Driver on_its_way = loaded(*journal_, name(0));
+  for (int i = 0; i < 8; ++i)
+    ASSERT_EQ(on_its_way.append({std::string(100'000, 'l')}), WriteOutcome::committed);
+  ASSERT_TRUE(journal_->settle().ok());
+  auto copy = journal_->copy_shard(k_shard);
+  carry(*copy, *there_, 2);
+  ASSERT_FALSE(copy->caught_up());
+  const auto problems = [&] {
+    const auto report = there_->verify({});
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report->problems.size();
+  };
+  EXPECT_GT(problems(), 0U) << "it could not tell";
+  SomeElsewhere foreign([](Shard shard) { return shard == k_shard; });
+  there_->look_elsewhere(foreign);
+  EXPECT_EQ(problems(), 0U);
+  copy.reset();
+}
+
+/// What is damaged is erased past its conversation, which would notice.
+TEST_F(LocalShards, ErasesNothingThatPassedOn) {
+  open();
+  loaded(*journal_, name(0)).append_numbered(1);
+  SomeElsewhere foreign([](Shard shard) { return shard == k_shard; });
+  journal_->look_elsewhere(foreign);
+  EXPECT_EQ(journal_->erase({"acme", name(0)}, k_shard).code(), absl::StatusCode::kAborted);
 }
 
 }  // namespace
