@@ -44,7 +44,10 @@ caf::behavior ConversationShell::start(Environment& environment, ActivationKeepe
       [this](UnfollowMessage message) { unfollow(message.watcher); },
       [this](WakeMessage) { ask_for_releases(); },
       [this](RetireMessage) { retire(); },
-      [this](OwnershipMessage message) { feed(OwnershipChanged{message.ownership}); },
+      [this](OwnershipMessage message) {
+        ownership_ = message.ownership;
+        feed(OwnershipChanged{message.ownership});
+      },
   };
 }
 
@@ -83,6 +86,7 @@ void ConversationShell::handle(Call* call) {
 
 void ConversationShell::feed(Input&& input) {
   if (!engine_) return;
+  keep_lease_up();
   // Of the thread, not of the actor, for it is warm; taken out, for an answer may lead to a call to
   // another actor on this thread. One to this actor waits in the mailbox.
   thread_local std::vector<Output> spare;
@@ -93,6 +97,17 @@ void ConversationShell::feed(Input&& input) {
   }
   outputs.clear();
   spare = std::move(outputs);
+}
+
+/// A lease that is renewed is not told to every conversation: each looks when it matters.
+void ConversationShell::keep_lease_up() {
+  if (environment_->lease_until == nullptr) return;
+  const SteadyTime until = environment_->owned_until();
+  if (until == ownership_.until) return;
+  ownership_.until = until;
+  std::vector<Output> none;
+  engine_->step(OwnershipChanged{ownership_}, none);
+  PARLEY_CHECK(none.empty());
 }
 
 void ConversationShell::perform(Append& append) {
@@ -135,6 +150,10 @@ void ConversationShell::follow(Call* call, const Follow& wish) {
   const Version durable = engine_->durable();
   if (engine_->abandoned()) {
     return call->fail(absl::UnavailableError("the conversation is being reloaded; watch again"));
+  }
+  // What is answered here is answered without a write.
+  if (environment_->clock.steady() >= environment_->owned_until()) {
+    return call->answer(Failure::not_owner, false);
   }
   // Why: a watcher that read storage may know of the batch under way before this actor is told.
   const Version shown = engine_->shown();

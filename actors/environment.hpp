@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include <caf/fwd.hpp>
 
 #include "actors/owned_shards.hpp"
@@ -60,7 +62,13 @@ struct Environment {
   uint32_t shard_count = 256;
   const OwnedShards* owned = nullptr;          ///< null: all
   RemoteParents* parents_elsewhere = nullptr;  ///< null where no parent is
+  /// Until when this node owns what it owns, microseconds of `clock.steady`; null: for ever.
+  const std::atomic<int64_t>* lease_until = nullptr;
 
+  [[nodiscard]] SteadyTime owned_until() const {
+    return lease_until == nullptr ? SteadyTime::never()
+                                  : SteadyTime{lease_until->load(std::memory_order_acquire)};
+  }
   [[nodiscard]] ShardUse use(Shard shard) const {
     return owned == nullptr ? ShardUse::served : owned->use(shard);
   }

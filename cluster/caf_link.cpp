@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include <caf/event_based_actor.hpp>
 #include <caf/io/all.hpp>
+#include <caf/openssl/all.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 
@@ -30,18 +32,32 @@ struct CafTransport::Shared {
   Hello hello;
   PeerServer& server;
   Run run;
-  std::map<NodeName, std::shared_ptr<Link>> links;
   absl::Mutex mutex;
+  std::map<NodeName, std::shared_ptr<Link>> links ABSL_GUARDED_BY(mutex);
   std::set<caf::actor> ends ABSL_GUARDED_BY(mutex);  ///< actors that have not ended
 
+  [[nodiscard]] std::shared_ptr<Link> link_to(const NodeName& node) {
+    absl::MutexLock lock(&mutex);
+    const auto found = links.find(node);
+    return found == links.end() ? nullptr : found->second;
+  }
   /// Why that node may not be linked; empty where it may.
-  [[nodiscard]] std::string objection(const Hello& other) const;
+  [[nodiscard]] std::string objection(const Hello& other);
+  [[nodiscard]] bool of_other_cluster(const Hello& other) const;
 };
 
 namespace {
 
 /// The one wire type between nodes: what it is, and bytes.
-enum Kind : uint16_t { k_hello = 1, k_welcome, k_refused, k_batch, k_part, k_last_part };
+enum Kind : uint16_t {
+  k_hello = 1,
+  k_welcome,
+  k_refused,
+  k_batch,
+  k_part,
+  k_last_part,
+  k_other_cluster,  ///< refused for that; with a hello
+};
 
 constexpr auto k_heartbeat = std::chrono::milliseconds(500);
 constexpr auto k_silence_max = std::chrono::milliseconds(2'500);
@@ -87,11 +103,12 @@ void end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
   shared->ends.erase(caf::actor_cast<caf::actor>(self));
 }
 
-void begin(LinkActor* self, const LinkPtr& link, const caf::actor& other) {
+void begin(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, const caf::actor& other) {
   self->state.other = other;
   self->monitor(other);
   self->state.session =
       link->open([other](std::string batch) { send_batch(other, std::move(batch)); });
+  shared->run([shared, node = link->peer()] { shared->server.linked(node); });
 }
 
 void take(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, uint16_t kind,
@@ -134,7 +151,7 @@ caf::behavior linked(LinkActor* self, const SharedPtr& shared, const LinkPtr& li
 /// The end that was connected to: it knows the other end from the hello.
 caf::behavior accepted_end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link,
                            const caf::actor& other) {
-  begin(self, link, other);
+  begin(self, shared, link, other);
   return linked(self, shared, link);
 }
 
@@ -143,7 +160,8 @@ caf::behavior dialing_end(LinkActor* self, const SharedPtr& shared, const LinkPt
                           const caf::actor& door) {
   const auto welcome = [self, shared, link](uint16_t kind, const std::string& bytes,
                                             const caf::actor& other) {
-    const auto hello = kind == k_welcome ? parse_hello(bytes) : std::nullopt;
+    const bool says_who = kind == k_welcome || kind == k_other_cluster;
+    const auto hello = says_who ? parse_hello(bytes) : std::nullopt;
     const std::string objection = kind == k_refused ? bytes
                                   : !hello          ? std::string("its welcome cannot be read")
                                                     : shared->objection(*hello);
@@ -151,7 +169,7 @@ caf::behavior dialing_end(LinkActor* self, const SharedPtr& shared, const LinkPt
       spdlog::error("no link to node {}: {}", link->peer().value, objection);
       return end(self, shared, link);
     }
-    begin(self, link, other);
+    begin(self, shared, link, other);
     spdlog::info("linked to node {} ({})", hello->node.value, hello->release);
   };
   self->request(door, k_hello_timeout, static_cast<uint16_t>(k_hello), encode_hello(shared->hello),
@@ -173,10 +191,14 @@ caf::behavior door_behavior(caf::event_based_actor* self, const SharedPtr& share
     }
     if (!objection.empty()) {
       spdlog::error("a node is refused: {}", objection);
+      if (hello && shared->of_other_cluster(*hello)) {
+        return {static_cast<uint16_t>(k_other_cluster), encode_hello(shared->hello),
+                caf::actor_cast<caf::actor>(self)};
+      }
       return {static_cast<uint16_t>(k_refused), std::move(objection),
               caf::actor_cast<caf::actor>(self)};
     }
-    const LinkPtr& link = shared->links.at(hello->node);
+    const LinkPtr link = shared->link_to(hello->node);
     auto end = self->system().spawn<caf::hidden>(accepted_end, shared, link, other);
     spdlog::info("linked to node {} ({})", hello->node.value, hello->release);
     return {static_cast<uint16_t>(k_welcome), encode_hello(shared->hello), std::move(end)};
@@ -185,20 +207,32 @@ caf::behavior door_behavior(caf::event_based_actor* self, const SharedPtr& share
 
 }  // namespace
 
-std::string CafTransport::Shared::objection(const Hello& other) const {
-  if (links.count(other.node) == 0) {
+std::string CafTransport::Shared::objection(const Hello& other) {
+  if (link_to(other.node) == nullptr) {
     return absl::StrCat("node ", other.node.value, " is none of this cluster's: compare --peers");
   }
-  if (other.layout_digest != hello.layout_digest) {
-    return absl::StrCat("node ", other.node.value,
-                        " has other shards or another first list of nodes: compare --shards and "
-                        "--peers");
-  }
-  return {};
+  if (!of_other_cluster(other)) return {};
+  options.on_other_cluster(other);
+  return absl::StrCat(
+      "node ", other.node.value, " belongs to a cluster that began with ",
+      absl::StrJoin(other.first_nodes, ",",
+                    [](std::string* out, const NodeName& node) { out->append(node.value); }),
+      ": compare --shards and --first-nodes");
 }
 
-void configure_links(caf::actor_system_config& config) {
+bool CafTransport::Shared::of_other_cluster(const Hello& other) const {
+  return other.layout_digest != hello.layout_digest;
+}
+
+void configure_links(caf::actor_system_config& config,
+                     const std::optional<PeerCertificates>& certificates) {
   config.load<caf::io::middleman>();
+  if (certificates) {
+    config.load<caf::openssl::manager>();
+    config.openssl_certificate = certificates->certificate;
+    config.openssl_key = certificates->key;
+    config.openssl_cafile = certificates->authority;
+  }
   config.set("middleman.heartbeat-interval", caf::timespan(k_heartbeat));
   config.set("middleman.connection-timeout", caf::timespan(k_silence_max));
   config.set("middleman.enable-automatic-connections", false);
@@ -207,26 +241,42 @@ void configure_links(caf::actor_system_config& config) {
 CafTransport::CafTransport(caf::actor_system& system, CafTransportOptions options,
                            PeerServer& server, Run run, Steady steady)
     : system_(system), steady_(std::move(steady)) {
-  Hello hello{options.self, options.layout_digest, {}, options.release};
+  Hello hello{options.self, options.layout_digest, {}, options.release, options.first_nodes};
   shared_ = std::make_shared<Shared>(std::move(options), std::move(hello), server, std::move(run));
-  for (const PeerAddress& address : shared_->options.nodes) {
-    if (address.node == shared_->options.self) {
-      own_ = address;
-      continue;
-    }
-    auto link = std::make_shared<Link>(address.node, shared_->options.limits);
-    shared_->links.emplace(address.node, link);
-    peers_.emplace(address.node,
-                   Peer{address, std::move(link), shared_->options.self < address.node, {}, 0});
+  const auto& nodes = shared_->options.nodes;
+  const auto own = std::ranges::find_if(
+      nodes, [this](const PeerAddress& each) { return each.node == shared_->options.self; });
+  if (own != nodes.end()) own_ = *own;
+  set_nodes(nodes);
+}
+
+void CafTransport::set_nodes(const std::vector<PeerAddress>& nodes) {
+  absl::MutexLock lock(&peers_mutex_);
+  for (auto& [name, peer] : peers_) peer.present = false;
+  for (const PeerAddress& address : nodes) {
+    if (address.node == shared_->options.self) continue;
+    Peer& peer = peers_[address.node];
+    peer.address = address;
+    peer.present = peer.hurry = true;
+    if (peer.link) continue;
+    peer.link = std::make_shared<Link>(address.node, shared_->options.limits);
+    peer.dials = shared_->options.self < address.node;
+    absl::MutexLock links_lock(&shared_->mutex);
+    shared_->links.emplace(address.node, peer.link);
   }
+}
+
+std::shared_ptr<Link> CafTransport::link_to(const NodeName& node) const {
+  absl::ReaderMutexLock lock(&peers_mutex_);
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? nullptr : found->second.link;
 }
 
 CafTransport::~CafTransport() { stop(); }
 
 Status CafTransport::start() {
   door_ = system_.spawn<caf::hidden>(door_behavior, shared_);
-  const auto port = system_.middleman().publish(door_, own_.port, own_.host.c_str(), true);
-  if (!port) {
+  if (!publish()) {
     caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
     door_ = {};
     return absl::UnavailableError(
@@ -237,12 +287,24 @@ Status CafTransport::start() {
   return absl::OkStatus();
 }
 
+caf::expected<uint16_t> CafTransport::publish() {
+  const char* host = own_.host.c_str();
+  return shared_->options.secured ? caf::openssl::publish(door_, own_.port, host, true)
+                                  : system_.middleman().publish(door_, own_.port, host, true);
+}
+
+caf::expected<caf::actor> CafTransport::dial(const PeerAddress& address) {
+  return shared_->options.secured ? caf::openssl::remote_actor(system_, address.host, address.port)
+                                  : system_.middleman().remote_actor(address.host, address.port);
+}
+
 void CafTransport::stop() {
   if (stopping_.HasBeenNotified()) return;
   stopping_.Notify();
   if (keeper_.joinable()) keeper_.join();
   if (door_) {
-    system_.middleman().unpublish(door_, own_.port);
+    // CAF 0.17 cannot take back what was published by TLS: that ends with its door.
+    if (!shared_->options.secured) system_.middleman().unpublish(door_, own_.port);
     caf::anon_send_exit(door_, caf::exit_reason::user_shutdown);
     door_ = {};
   }
@@ -257,34 +319,59 @@ void CafTransport::stop() {
 }
 
 void CafTransport::ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) {
-  const auto found = peers_.find(to);
-  if (found == peers_.end()) return waiter->failed(PeerFailure::not_sent);
-  found->second.link->ask(std::move(request), steady_(), waiter);
+  const auto link = link_to(to);
+  if (!link) return waiter->failed(PeerFailure::not_sent);
+  link->ask(std::move(request), steady_(), waiter);
 }
 
 uint64_t CafTransport::session(const NodeName& to) const {
-  const auto found = peers_.find(to);
-  return found == peers_.end() ? 0 : found->second.link->session();
+  const auto link = link_to(to);
+  return link ? link->session() : 0;
+}
+
+void CafTransport::meet_others(std::chrono::milliseconds most) {
+  const auto until = std::chrono::steady_clock::now() + most;
+  std::vector<std::pair<PeerAddress, std::shared_ptr<Link>>> others;
+  {
+    absl::MutexLock lock(&peers_mutex_);
+    for (const auto& [name, peer] : peers_) others.emplace_back(peer.address, peer.link);
+  }
+  for (const auto& [address, link] : others) {
+    while (link->session() == 0 && std::chrono::steady_clock::now() < until) {
+      if (!answers_connections(address.host, address.port, k_probe_timeout)) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
 }
 
 void CafTransport::keep_connected() {
   while (!stopping_.WaitForNotificationWithTimeout(k_keeper_interval)) {
     const SteadyTime now = steady_();
-    for (auto& [name, peer] : peers_) {
-      peer.link->tick(now);
-      const bool open = peer.link->session() != 0;
-      if (peer.dials && !open && peer.next_try <= now) connect(peer);
-      if (open) peer.wait_micros = 0;
+    // Why copies: connecting takes its time, whoever is told asks again, and calls go on meanwhile.
+    std::vector<std::shared_ptr<Link>> links;
+    std::vector<std::pair<Peer*, PeerAddress>> to_dial;
+    {
+      absl::MutexLock lock(&peers_mutex_);
+      for (auto& [name, peer] : peers_) {
+        links.push_back(peer.link);
+        const bool open = peer.link->session() != 0;
+        if (open) peer.wait_micros = 0;
+        if (std::exchange(peer.hurry, false)) peer.next_try = {};
+        const bool wanted = peer.present && peer.dials && !open;
+        if (wanted && peer.next_try <= now) to_dial.emplace_back(&peer, peer.address);
+      }
     }
+    for (const auto& link : links) link->tick(now);
+    for (const auto& [peer, address] : to_dial) connect(*peer, address);
   }
 }
 
 // Why the probe: CAF connects in the one thread that serves all connections, without a timeout.
-void CafTransport::connect(Peer& peer) {
+void CafTransport::connect(Peer& peer, const PeerAddress& address) {
   peer.wait_micros = std::clamp(peer.wait_micros * 2, k_first_wait_micros, k_longest_wait_micros);
   peer.next_try = {steady_().micros + peer.wait_micros};
-  if (!answers_connections(peer.address.host, peer.address.port, k_probe_timeout)) return;
-  auto door = system_.middleman().remote_actor(peer.address.host, peer.address.port);
+  if (!answers_connections(address.host, address.port, k_probe_timeout)) return;
+  auto door = dial(address);
   if (!door) return;
   system_.spawn<caf::hidden>(dialing_end, shared_, peer.link, *door);
   peer.next_try = {steady_().micros +

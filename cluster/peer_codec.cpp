@@ -65,13 +65,16 @@ std::string encode_hello(const Hello& hello) {
   out.set_layout_digest(hello.layout_digest);
   out.set_incarnation(hello.incarnation);
   out.set_release(hello.release);
+  for (const NodeName& node : hello.first_nodes) out.add_first_nodes(node.value);
   return out.SerializeAsString();
 }
 
 std::optional<Hello> parse_hello(const std::string& bytes) {
   wire::PeerHello in;
   if (!in.ParseFromString(bytes) || in.node().empty()) return std::nullopt;
-  return Hello{{in.node()}, in.layout_digest(), in.incarnation(), in.release()};
+  Hello hello{{in.node()}, in.layout_digest(), in.incarnation(), in.release(), {}};
+  for (const std::string& node : in.first_nodes()) hello.first_nodes.push_back({node});
+  return hello;
 }
 
 }  // namespace parley

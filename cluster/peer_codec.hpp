@@ -29,6 +29,7 @@ struct Hello {
   uint64_t layout_digest = 0;
   std::string incarnation;
   std::string release;
+  std::vector<NodeName> first_nodes;
 };
 std::string encode_hello(const Hello& hello);
 std::optional<Hello> parse_hello(const std::string& bytes);

@@ -52,6 +52,8 @@ class PeerServer {
   using Reply = std::function<void(PeerAnswer)>;
 
   virtual ~PeerServer() = default;
+  /// A connection to that node stands now.
+  virtual void linked(const NodeName&) {}
   virtual void serve(const NodeName& from, PeerRequest request, Reply reply) = 0;
 };
 

@@ -1,45 +1,39 @@
 #include "cluster/router.hpp"
 
-#include <algorithm>
-#include <set>
+#include <utility>
 
 #include "base/check.hpp"
 
 namespace parley {
-namespace {
-
-std::vector<NodeName> all_names(const NodeName& self, const std::vector<NodeName>& nodes,
-                                const KnownOwners& owners) {
-  std::set<NodeName> names(nodes.begin(), nodes.end());
-  names.insert({NodeName{}, self});
-  for (const KnownOwner& owner : owners) names.insert(owner.node);
-  return {names.begin(), names.end()};
-}
-
-}  // namespace
 
 Router::Router(NodeName self, const std::vector<NodeName>& nodes, KnownOwners owners,
                PeerTransport& transport)
-    : self_(std::move(self)),
-      names_(all_names(self_, nodes, owners)),
-      own_(find(self_)),
-      owners_(owners.size()),
-      transport_(transport) {
+    : self_(std::move(self)), owners_(owners.size()), transport_(transport) {
+  const absl::MutexLock lock(&mutex_);
+  nodes_.insert(nodes.begin(), nodes.end());
+  names_ = nodes_;
+  own_ = &*names_.insert(self_).first;
+  names_.insert(NodeName{});
   for (size_t i = 0; i < owners.size(); ++i) {
-    owners_[i] = find(owners[i].node);
+    owners_[i] = &*names_.insert(owners[i].node).first;
     epochs_.push_back(owners[i].epoch);
   }
 }
 
 const NodeName* Router::find(const NodeName& node) const {
-  const auto found = std::lower_bound(names_.begin(), names_.end(), node);
-  return found != names_.end() && *found == node ? &*found : nullptr;
+  const auto found = names_.find(node);
+  return found == names_.end() ? nullptr : &*found;
 }
 
 std::vector<NodeName> Router::nodes() const {
-  std::vector<NodeName> nodes = names_;
-  std::erase(nodes, NodeName{});
-  return nodes;
+  const absl::MutexLock lock(&mutex_);
+  return {nodes_.begin(), nodes_.end()};
+}
+
+void Router::set_nodes(const std::vector<NodeName>& nodes) {
+  const absl::MutexLock lock(&mutex_);
+  nodes_ = {nodes.begin(), nodes.end()};
+  names_.insert(nodes.begin(), nodes.end());
 }
 
 KnownOwner Router::known(Shard shard) const {
@@ -49,10 +43,10 @@ KnownOwner Router::known(Shard shard) const {
 }
 
 void Router::learn(Shard shard, const KnownOwner& owner) {
-  const NodeName* node = find(owner.node);
-  if (shard.value >= owners_.size() || node == nullptr || node == own_) return;
-  if (node->value.empty()) return;
+  if (shard.value >= owners_.size() || owner.node.value.empty()) return;
   const absl::MutexLock lock(&mutex_);
+  const NodeName* node = find(owner.node);
+  if (node == nullptr || node == own_) return;
   if (elsewhere(shard) == nullptr || owner.epoch <= epochs_[shard.value]) return;
   owners_[shard.value].store(node, std::memory_order_release);
   epochs_[shard.value] = owner.epoch;
@@ -66,9 +60,10 @@ void Router::own(Shard shard, Epoch epoch) {
 }
 
 void Router::give(Shard shard, const KnownOwner& to) {
-  const NodeName* node = find(to.node);
-  PARLEY_CHECK(shard.value < owners_.size() && node != own_);
+  PARLEY_CHECK(shard.value < owners_.size());
   const absl::MutexLock lock(&mutex_);
+  const NodeName* node = find(to.node);
+  PARLEY_CHECK(node != own_);
   // Nobody, where the cluster has no such node: calls fail until somebody says who has it.
   owners_[shard.value].store(node != nullptr ? node : find({}), std::memory_order_release);
   epochs_[shard.value] = to.epoch;

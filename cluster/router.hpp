@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,13 +22,15 @@ namespace parley {
 /// says so, whatever others say. What is given out stays valid.
 class Router {
  public:
-  /// `nodes`: all of the cluster.
+  /// `nodes`: all of the cluster, as of now; owners may be others that went, or are to come back.
   Router(NodeName self, const std::vector<NodeName>& nodes, KnownOwners owners,
          PeerTransport& transport);
 
   [[nodiscard]] const NodeName& self() const { return self_; }
   /// All nodes of the cluster, sorted.
-  [[nodiscard]] std::vector<NodeName> nodes() const;
+  [[nodiscard]] std::vector<NodeName> nodes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  /// They are others now.
+  void set_nodes(const std::vector<NodeName>& nodes) ABSL_LOCKS_EXCLUDED(mutex_);
   [[nodiscard]] const NodeName& owner(Shard shard) const {
     return *owners_[shard.value].load(std::memory_order_acquire);
   }
@@ -58,13 +61,15 @@ class Router {
   [[nodiscard]] uint64_t session(const NodeName& node) const { return transport_.session(node); }
 
  private:
-  [[nodiscard]] const NodeName* find(const NodeName& node) const;
+  [[nodiscard]] const NodeName* find(const NodeName& node) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const NodeName self_;
-  const std::vector<NodeName> names_;  ///< sorted; with nobody's
-  const NodeName* const own_;
-  std::vector<std::atomic<const NodeName*>> owners_;  ///< into `names_`
   mutable absl::Mutex mutex_;
+  std::set<NodeName> nodes_ ABSL_GUARDED_BY(mutex_);
+  std::set<NodeName> names_ ABSL_GUARDED_BY(mutex_);  ///< of nodes, owners and nobody; grows only
+  const NodeName* own_ = nullptr;                     ///< into `names_`, as all below
+  std::vector<std::atomic<const NodeName*>> owners_;
   std::vector<Epoch> epochs_ ABSL_GUARDED_BY(mutex_);
   PeerTransport& transport_;
 };

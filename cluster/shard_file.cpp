@@ -62,6 +62,11 @@ NodeShards NodeShards::first(const NodeName& self, std::vector<NodeName> nodes,
   return shards;
 }
 
+bool NodeShards::owns_any() const {
+  return std::ranges::any_of(
+      holdings, [](const Holding& holding) { return holding.kind == Holding::Kind::owned; });
+}
+
 KnownOwners NodeShards::owners() const {
   KnownOwners owners;
   for (const Holding& holding : holdings) {
@@ -134,21 +139,23 @@ Status write_shards(const std::string& data_dir, const NodeShards& shards) {
   return write_whole(file_of(data_dir), format_shards(shards));
 }
 
-Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
-                               std::vector<NodeName> nodes, uint32_t shard_count) {
+Result<OpenedShards> open_shards(const std::string& data_dir, ClusterStart start) {
   auto found = read_shards(data_dir);
   if (!found.ok()) return found.status();
-  NodeShards first = NodeShards::first(self, std::move(nodes), shard_count);
+  const bool said = start.first_nodes.has_value();
+  const NodeShards first = NodeShards::first(
+      start.self, said ? *std::move(start.first_nodes) : std::move(start.nodes), start.shard_count);
   if (*found) {
     const NodeShards& stored = **found;
-    if (stored.self != self || stored.nodes != first.nodes ||
-        stored.holdings.size() != shard_count) {
+    // Nodes come and go: where nothing else is said, the cluster is the one that it was.
+    if (stored.self != start.self || (said && stored.nodes != first.nodes) ||
+        stored.holdings.size() != start.shard_count) {
       return absl::FailedPreconditionError(absl::StrCat(
-          "this storage is that of node ", stored.self.value, " in a cluster of ",
-          names(stored.nodes), " with ", stored.holdings.size(),
-          " shards; give --node, --peers and --shards accordingly, or another --data-dir"));
+          "this storage is that of node ", stored.self.value, " in a cluster that began with ",
+          names(stored.nodes), " and has ", stored.holdings.size(),
+          " shards; give --node, --first-nodes and --shards accordingly, or another --data-dir"));
     }
-    return stored;
+    return OpenedShards{stored, false};
   }
   const auto identity = read_identity(data_dir);
   if (!identity.ok()) return identity.status();
@@ -163,7 +170,7 @@ Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self
   std::filesystem::create_directories(data_dir, error);
   Status status = write_shards(data_dir, first);
   if (!status.ok()) return status;
-  return first;
+  return OpenedShards{first, true};
 }
 
 Status check_alone(const std::string& data_dir) {

@@ -15,12 +15,14 @@ namespace parley {
 /// that it owns it.
 struct NodeShards {
   NodeName self;
-  std::vector<NodeName> nodes;    ///< as of the first start, sorted
+  std::vector<NodeName> nodes;    ///< that the cluster began with, sorted
   std::vector<Holding> holdings;  ///< by the shard's number
   bool operator==(const NodeShards&) const = default;
 
-  /// Of a cluster whose nodes start for the first time: every node works out the same.
+  /// Of a cluster whose nodes start for the first time: every node works out the same. One that is
+  /// not among `nodes` comes later, and owns nothing.
   static NodeShards first(const NodeName& self, std::vector<NodeName> nodes, uint32_t shard_count);
+  [[nodiscard]] bool owns_any() const;
   /// Who has each shard, as far as is known here; this node only where it is recorded that it owns.
   [[nodiscard]] KnownOwners owners() const;
 };
@@ -37,10 +39,20 @@ uint64_t layout_digest(const std::vector<NodeName>& nodes, uint32_t shard_count)
 Result<std::optional<NodeShards>> read_shards(const std::string& data_dir);
 /// Durable when it returns OK; else it may be or not.
 Status write_shards(const std::string& data_dir, const NodeShards& shards);
+/// What a node is told of its cluster when it starts.
+struct ClusterStart {
+  NodeName self;
+  std::vector<NodeName> nodes;                       ///< as of now
+  std::optional<std::vector<NodeName>> first_nodes;  ///< that it began with, where that was said
+  uint32_t shard_count = 0;
+};
+struct OpenedShards {
+  NodeShards shards;
+  bool fresh = false;  ///< the node's first start
+};
 /// Reads the file of `data_dir`, or writes that of a first start. FAILED_PRECONDITION where what is
 /// stored belongs to another node, another cluster or no cluster, or comes from a backup.
-Result<NodeShards> open_shards(const std::string& data_dir, const NodeName& self,
-                               std::vector<NodeName> nodes, uint32_t shard_count);
+Result<OpenedShards> open_shards(const std::string& data_dir, ClusterStart start);
 /// For a node that is to be alone: FAILED_PRECONDITION where it belongs to a cluster.
 Status check_alone(const std::string& data_dir);
 

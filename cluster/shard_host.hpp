@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "cluster/ownership.hpp"
+#include "cluster/shard_gate.hpp"
 #include "storage/shard_copy.hpp"
 
 namespace parley {
@@ -14,10 +14,8 @@ namespace parley {
 /// What a ShardKeeper does to its node. All of it on the keeper's thread; all of it may block, but
 /// `send`. Whatever fails is done again from the start, as after a crash: what it left half done
 /// must be as if a crash had.
-class ShardHost {
+class ShardHost : public ShardGate {
  public:
-  virtual ~ShardHost() = default;
-
   /// Durable when it returns OK.
   virtual Status record(Shard shard, const Holding& holding) = 0;
   /// What is recorded, for a keeper that cannot know.
@@ -29,16 +27,8 @@ class ShardHost {
   virtual Status flush() = 0;
   virtual std::unique_ptr<ShardCopy> copy(Shard shard) = 0;
 
-  /// Calls wait from now on; `held` is called on any thread when none is under way.
-  virtual void hold(Shard shard, std::function<void()> held) = 0;
   /// Every change made before `held` is in what copies give out, when it returns OK.
   virtual Status settle() = 0;
-  /// Calls go on, those that were held first.
-  virtual void resume(Shard shard) = 0;
-  /// Calls are carried out here from now on, under this epoch.
-  virtual Status serve(Shard shard, Epoch epoch) = 0;
-  /// Calls go to `to` from now on, which has the shard under this epoch; those that are held, too.
-  virtual Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) = 0;
 
   /// A connection stands to that node.
   [[nodiscard]] virtual bool reaches(const NodeName& node) const = 0;

@@ -31,48 +31,16 @@ ShardKeeper::ShardKeeper(Options options, ShardHost& host)
 
 void ShardKeeper::start() {
   for (uint32_t i = 0; i < options_.shard_count; ++i) begin({static_cast<uint16_t>(i)});
-  thread_ = std::thread([this] { run(); });
+  thread_.start(k_tick, [this] { tick(); });
 }
 
 void ShardKeeper::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  arrived_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.stop();
   kept_.clear();
 }
 
-void ShardKeeper::post(Job job) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    jobs_.push_back(std::move(job));
-  }
-  arrived_.notify_all();
-}
-
-void ShardKeeper::run() {
-  auto next_tick = std::chrono::steady_clock::now();
-  std::unique_lock lock(mutex_);
-  while (true) {
-    arrived_.wait_until(lock, next_tick, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
-    std::deque<Job> jobs;
-    jobs.swap(jobs_);
-    lock.unlock();
-    for (const Job& job : jobs) job();
-    if (std::chrono::steady_clock::now() >= next_tick) {
-      tick();
-      next_tick = std::chrono::steady_clock::now() + k_tick;
-    }
-    lock.lock();
-  }
-}
-
 void ShardKeeper::want(Shard shard, NodeName where) {
-  post([this, shard, where = std::move(where)] {
+  thread_.post([this, shard, where = std::move(where)] {
     Kept& it = kept(shard);
     if (it.baton && it.baton->holding().kind != Holding::Kind::owned) return;
     it.wanted = where;
@@ -117,7 +85,7 @@ void ShardKeeper::tell_wish(Shard shard) {
 void ShardKeeper::receive(NodeName from, std::string message) {
   if (letter_bytes_ > k_waiting_bytes_max) return;
   letter_bytes_ += message.size();
-  post([this, from = std::move(from), message = std::move(message)] {
+  thread_.post([this, from = std::move(from), message = std::move(message)] {
     letter_bytes_ -= message.size();
     const auto letter = parse_letter(message);
     if (!letter || letter->shard.value >= options_.shard_count) {
@@ -226,7 +194,7 @@ Status ShardKeeper::perform(Shard shard, const baton::Output& output, const Shar
   } else if (const auto* hold = std::get_if<baton::HoldCalls>(&output)) {
     it.hold = hold->number;
     host_.hold(shard, [this, shard, number = hold->number] {
-      post([this, shard, number] { on_held(shard, number); });
+      thread_.post([this, shard, number] { on_held(shard, number); });
     });
   } else if (std::holds_alternative<baton::ResumeCalls>(output)) {
     it.hold = 0;

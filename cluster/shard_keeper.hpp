@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -9,13 +8,14 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/time.hpp"
 #include "cluster/ownership.hpp"
 #include "cluster/peer_codec_letter.hpp"
 #include "cluster/shard_host.hpp"
+#include "cluster/shards_view.hpp"
+#include "cluster/ticking_thread.hpp"
 
 namespace parley {
 
@@ -25,7 +25,7 @@ namespace parley {
 /// Baton said is done in its order before it decides anew. Any thread may call. Invariants: those
 /// of Baton; where something could not be done, a shard goes on from what is recorded, as after a
 /// crash. Not its job: which shard is to go where.
-class ShardKeeper {
+class ShardKeeper final : public ShardsView {
  public:
   struct Options {
     NodeName self;
@@ -35,7 +35,7 @@ class ShardKeeper {
     std::function<uint64_t()> random;
   };
   ShardKeeper(Options options, ShardHost& host);
-  ~ShardKeeper() { stop(); }
+  ~ShardKeeper() override { stop(); }
 
   /// Serves what is owned before it returns, and takes up what was interrupted.
   void start();
@@ -48,14 +48,7 @@ class ShardKeeper {
   /// A message of another node's keeper.
   void receive(NodeName from, std::string message);
 
-  struct Look {
-    Holding holding;
-    NodeName wanted;       ///< nobody: stays where it is
-    bool resting = false;  ///< nothing is under way
-    bool serving = false;  ///< here, now
-  };
-  /// By the shard's number, as of the last change.
-  [[nodiscard]] std::vector<Look> look() const;
+  [[nodiscard]] std::vector<Look> look() const override;
 
  private:
   /// What goes out of one shard.
@@ -78,11 +71,8 @@ class ShardKeeper {
     NodeName taker;       ///< of the last offer
     uint64_t hold = 0;    ///< number of the hold under way; 0: calls go on
   };
-  using Job = std::function<void()>;
   using Decide = std::function<void(Baton&, SteadyTime, Baton::Outputs&)>;
 
-  void post(Job job);
-  void run();
   void tick();
   /// Has the shard's Baton decide, `letter` being at hand, and does what it says.
   void step(Shard shard, const Decide& decide, const ShardLetter* letter = nullptr);
@@ -115,12 +105,9 @@ class ShardKeeper {
   std::vector<Kept> kept_;               ///< the thread's
   std::atomic<size_t> letter_bytes_{0};  ///< of letters that wait for the thread
 
-  mutable std::mutex mutex_;  ///< guards all below
-  std::condition_variable arrived_;
-  std::deque<Job> jobs_;
+  mutable std::mutex mutex_;  ///< guards the looks
   std::vector<Look> looks_;
-  bool stopping_ = false;
-  std::thread thread_;
+  TickingThread thread_;
 };
 
 }  // namespace parley

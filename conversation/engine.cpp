@@ -195,6 +195,7 @@ void Engine::send_next(std::vector<Output>& out) {
   // only behind a deletion, which carries its own state.
   indexed_ = batch.gone ? std::nullopt : index_row(tentative_);
   batch.index_after = indexed_;
+  batch.owes_parents = !(batch.gone ? *open.gone : tentative_).pending_releases.empty();
   attach_snapshot(batch, open);
   batch.events = std::make_shared<const EventList>(std::move(open.events));
   in_flight_ = {batch.after, batch.events, batch.gone};

@@ -59,7 +59,8 @@ struct Batch {
   /// storage then keeps it (unless `vanished`) in place of all events. Otherwise set when a
   /// snapshot is due.
   std::shared_ptr<const State> snapshot;
-  bool gone = false;  ///< the conversation does not exist afterwards
+  bool gone = false;          ///< the conversation does not exist afterwards
+  bool owes_parents = false;  ///< State::pending_releases is not empty afterwards
 };
 
 // Inputs.

@@ -18,7 +18,7 @@ namespace {
 
 using State = v1::ClusterShard;
 
-State::State state_of(const ShardKeeper::Look& look, const NodeName& self) {
+State::State state_of(const ShardsView::Look& look, const NodeName& self) {
   if (!look.serving) return State::STATE_PASSING;
   const bool stays = look.wanted.value.empty() || look.wanted == self;
   return look.resting && stays ? State::STATE_SERVED : State::STATE_MOVING;
@@ -30,9 +30,9 @@ v1::GetClusterResponse cluster_here(const Node& node) {
   auto& self = *here.add_nodes();
   self.set_name(node.router->self().value);
   self.set_reachable(true);
-  const auto looks = node.keeper->look();
+  const auto looks = node.shards->look();
   for (size_t i = 0; i < looks.size(); ++i) {
-    const ShardKeeper::Look& look = looks[i];
+    const ShardsView::Look& look = looks[i];
     const bool owned = look.holding.kind == Holding::Kind::owned;
     if (!owned && look.holding.kind != Holding::Kind::given) continue;
     auto& shard = *here.add_shards();
@@ -191,6 +191,9 @@ void AdminService::get_cluster(Call<v1::GetClusterRequest>* rpc) {
 
 void AdminService::move_shards(Call<v1::MoveShardsRequest>* rpc) {
   if (node_.router == nullptr) return rpc->finish_error(make_error(ErrorId::needs_cluster));
+  if (node_.keeper == nullptr) {
+    return rpc->finish_error(make_error(ErrorId::shards_place_themselves));
+  }
   if (auto error = check(rpc->request, *node_.router)) return rpc->finish_error(*error);
   if (rpc->peer() != nullptr) return tell_owners(node_, rpc);
   // Why: after moves of late this node may not know who has what.

@@ -108,7 +108,7 @@ void AdminService::server_info(Call<v1::GetServerInfoRequest>* rpc) {
   v1::GetServerInfoResponse response;
   response.set_release(k_release);
   response.set_commit(k_commit);
-  response.set_store_id(node_.store.store_id());
+  response.set_store_id(node_.store_id);
   response.set_shard_count(static_cast<int32_t>(node_.environment.shard_count));
   fill_time(node_.start_time, *response.mutable_start_time());
   const RegistryStats live = node_.registry.stats();
@@ -124,11 +124,13 @@ void AdminService::server_info(Call<v1::GetServerInfoRequest>* rpc) {
   counters["passivations"] = live.passivations;
   counters["messages_appended"] = node_.appended_messages;
   counters["replayed_calls"] = node_.replayed_calls;
-  const LocalStats stored = node_.store.stats();
-  fill_counters(stored, counters);
-  response.set_damaged_conversations(static_cast<int64_t>(node_.store.damaged_count()));
-  response.set_disk_free_bytes(static_cast<int64_t>(stored.disk_free));
-  response.set_disk_full(node_.store.disk_full());
+  if (node_.local != nullptr) {
+    const LocalStats stored = node_.local->stats();
+    fill_counters(stored, counters);
+    response.set_damaged_conversations(static_cast<int64_t>(node_.local->damaged_count()));
+    response.set_disk_free_bytes(static_cast<int64_t>(stored.disk_free));
+    response.set_disk_full(node_.disk_full());
+  }
   response.set_address(node_.address_text);
   rpc->finish_message(response);
 }
@@ -152,25 +154,27 @@ void AdminService::locate(Call<v1::LocateConversationRequest>* rpc) {
 }
 
 void AdminService::create_backup(Call<v1::CreateBackupRequest>* rpc) {
+  if (node_.local == nullptr) return rpc->finish_error(make_error(ErrorId::shared_journal));
   node_.in_background([this, rpc] {
-    auto backup = node_.store.create_backup();
+    auto backup = node_.local->create_backup();
     if (!backup.ok()) {
       return rpc->finish_error(
           make_error(ErrorId::backup_failed, {{"cause", std::string(backup.status().message())}}));
     }
     v1::CreateBackupResponse response;
-    fill_backup(*backup, node_.store.backup_dir(), *response.mutable_backup());
+    fill_backup(*backup, node_.local->backup_dir(), *response.mutable_backup());
     rpc->finish_message(response);
   });
 }
 
 void AdminService::list_backups(Call<v1::ListBackupsRequest>* rpc) {
+  if (node_.local == nullptr) return rpc->finish_error(make_error(ErrorId::shared_journal));
   node_.blocking([this, rpc] {
-    auto backups = node_.store.list_backups();
+    auto backups = node_.local->list_backups();
     if (!backups.ok()) return rpc->finish_error(error_of(backups.status()));
     v1::ListBackupsResponse response;
     for (const auto& backup : *backups) {
-      fill_backup(backup, node_.store.backup_dir(), *response.add_backups());
+      fill_backup(backup, node_.local->backup_dir(), *response.add_backups());
     }
     rpc->finish_message(response);
   });
@@ -183,7 +187,8 @@ grpc::Status AdminService::run_verify(Verify& stream) {
     listening = listening && !stream.ended() &&
                 stream.send(to_response(report, problems_sent).SerializeAsString());
   };
-  const auto report = node_.store.verify(progress);
+  if (node_.local == nullptr) return to_grpc_status(make_error(ErrorId::shared_journal));
+  const auto report = node_.local->verify(progress);
   if (!report.ok()) return to_grpc_status(error_of(report.status()));
   if (listening) stream.send(to_response(*report, problems_sent).SerializeAsString());
   return grpc::Status::OK;

@@ -32,6 +32,10 @@ void CallQueue::start(std::span<const std::optional<int>> cpus) {
 void CallQueue::stop() {
   queue_->Shutdown();
   for (auto& thread : threads_) thread.join();
+  // What is left where no thread ever served it.
+  void* tag = nullptr;
+  bool ok = false;
+  while (threads_.empty() && queue_->Next(&tag, &ok)) continue;
   threads_.clear();
 }
 

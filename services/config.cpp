@@ -40,14 +40,36 @@ void add_places(CLI::App& app, Config& config) {
       ->envname("PARLEY_NODE")
       ->capture_default_str();
   app.add_option("--cluster", config.cluster,
-                 "Share the conversations out to several nodes: static (each has its own storage)")
-      ->check(CLI::IsMember({"static"}))
+                 "Share the conversations out to several nodes: static (each has its own storage), "
+                 "shared (all use the database of --journal)")
+      ->check(CLI::IsMember({"static", "shared"}))
       ->envname("PARLEY_CLUSTER");
+  app.add_option("--journal", config.journal,
+                 "The database that the nodes of a shared cluster keep everything in: "
+                 "postgres://USER@HOST:PORT/DATABASE, or as libpq knows it")
+      ->envname("PARLEY_JOURNAL");
+  app.add_flag("--accept-async-loss", config.accept_async_loss,
+               "Go on where the database may lose what it acknowledged, by its settings");
   app.add_option("--peers", config.peers,
                  "Every node of the cluster, this one too, and where the others reach it: "
-                 "NAME=HOST:PORT,...")
+                 "NAME=HOST:PORT,... (of a shared cluster this one alone)")
       ->delimiter(',')
       ->envname("PARLEY_PEERS");
+  app.add_option("--first-nodes", config.first_nodes,
+                 "The nodes that the cluster began with, on each of its nodes the same for ever: "
+                 "NAME,... (default: those of --peers). One that is not among them begins with "
+                 "nothing")
+      ->delimiter(',')
+      ->envname("PARLEY_FIRST_NODES");
+  app.add_option("--peer-cert", config.peer_certificate,
+                 "Certificate of this node for links between nodes, PEM")
+      ->check(CLI::ExistingFile);
+  app.add_option("--peer-key", config.peer_key, "Its private key, PEM")->check(CLI::ExistingFile);
+  app.add_option(
+         "--peer-ca", config.peer_authority,
+         "Who signs the nodes' certificates, PEM: whoever has one of theirs is a node, so an "
+         "authority of the cluster's own")
+      ->check(CLI::ExistingFile);
   app.add_option("--port-file", config.port_file, "Write the port here once calls are served");
   app.add_flag("--insecure", config.insecure,
                "Serve without TLS and identity on an address that is not loopback");
@@ -85,6 +107,10 @@ void add_sizes(CLI::App& app, Config& config) {
 }
 
 void add_times(CLI::App& app, Config& config) {
+  app.add_option("--lease-ms", config.lease_ms,
+                 "Milliseconds after which a silent node of a shared cluster is replaced")
+      ->check(CLI::Range(1000, 60000))
+      ->capture_default_str();
   app.add_option("--idle-timeout", config.idle_seconds,
                  "Seconds until an unused conversation leaves memory")
       ->check(CLI::Range(1, 86400))
@@ -163,7 +189,19 @@ std::string wrong_config(const Config& config) {
     return std::string(status.message());
   }
   if (!config.peers.empty() && config.cluster.empty()) {
-    return "--peers goes with --cluster static";
+    return "--peers goes with --cluster static or shared";
+  }
+  if (!config.first_nodes.empty() && config.cluster != "static") {
+    return "--first-nodes goes with --cluster static";
+  }
+  const bool some = !config.peer_certificate.empty() || !config.peer_key.empty() ||
+                    !config.peer_authority.empty();
+  const bool all = !config.peer_certificate.empty() && !config.peer_key.empty() &&
+                   !config.peer_authority.empty();
+  if (some && !all) return "--peer-cert, --peer-key and --peer-ca go together";
+  if (some && config.cluster.empty()) return "--peer-cert goes with --cluster";
+  if (config.journal.empty() == (config.cluster == "shared")) {
+    return "--cluster shared and --journal go together";
   }
   if (!config.insecure && !is_loopback(config.listen)) {
     return absl::StrCat(
@@ -250,6 +288,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
 }
 
 Status check_places(const Config& config) {
+  if (config.cluster == "shared") return absl::OkStatus();  // nothing is kept here
   if (Status status = check_data_dir(config.data_dir); !status.ok()) return status;
   return config.backup_dir.empty() ? absl::OkStatus() : check_backup_dir(config.backup_dir);
 }

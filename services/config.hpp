@@ -17,9 +17,14 @@ struct Config {
   std::string data_dir = "./data";
   std::string backup_dir;  ///< empty: backups/ in the data directory
   std::string node = "local";
-  std::string cluster;             ///< empty: alone; else "static"
-  std::vector<std::string> peers;  ///< NAME=HOST:PORT of every node of the cluster
-  std::string port_file;           ///< where to write the port once listening
+  std::string cluster;                   ///< empty: alone; else "static" or "shared"
+  std::string journal;                   ///< postgres://..., where the cluster's nodes share one
+  std::vector<std::string> peers;        ///< NAME=HOST:PORT of every node of the cluster
+  std::vector<std::string> first_nodes;  ///< of the cluster's first start; empty: those of peers
+  std::string peer_certificate;          ///< PEM files for links between nodes; empty: no TLS
+  std::string peer_key;
+  std::string peer_authority;
+  std::string port_file;  ///< where to write the port once listening
   std::string log_level = "info";
   bool insecure = false;  ///< allow an address that is not loopback
   int64_t memory_budget_bytes = 256LL << 20;
@@ -30,6 +35,8 @@ struct Config {
   int64_t log_segment_bytes = 64LL << 20;
   int64_t scrub_seconds = 10;
   int64_t watch_stall_seconds = 30;
+  int64_t lease_ms = 3'000;        ///< of a node whose journal is shared
+  bool accept_async_loss = false;  ///< go on where the database may lose what it acknowledged
   uint32_t shard_count = 256;
   int queues = 0;               ///< completion queues; 0: by the number of cores
   int threads = 0;              ///< threads of each queue; 0: by the number of cores

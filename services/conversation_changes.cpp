@@ -309,10 +309,11 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
       response.set_version(static_cast<int64_t>(receipt->version.value));
       return rpc->finish_message(response);
     }
-    if (done.error().code != absl::StatusCode::kDataLoss) return rpc->finish_error(done.error());
+    const bool damaged = done.error().code == absl::StatusCode::kDataLoss;
+    if (!damaged || node_.local == nullptr) return rpc->finish_error(done.error());
     // What is damaged cannot be read, but it can be erased.
     node_.blocking([this, rpc, address, response] {
-      const Status status = node_.store.erase(address.key, address.shard);
+      const Status status = node_.local->erase(address.key, address.shard);
       if (!status.ok()) return rpc->finish_error(node_.explain(status, address.key));
       // No move waits for this, which goes past the conversation: what moves now may be without it.
       if (node_.environment.use(address.shard) != ShardUse::served) {

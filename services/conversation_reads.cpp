@@ -261,7 +261,7 @@ void ConversationService::list(Call<v1::ListConversationsRequest>* rpc) {
     auto page = list_page(node_, rpc->tenant, wanted);
     if (auto* error = std::get_if<ApiError>(&page)) return rpc->finish_error(*error);
     auto& here = std::get<ListedHere>(page);
-    if (node_.router == nullptr) return rpc->finish_message(here.page);
+    if (node_.stores_all()) return rpc->finish_message(here.page);
     if (rpc->peer() == nullptr) return list_others(node_, rpc, wanted, std::move(here));
     cluster::v1::ListHereAnswer answer;
     answer.set_page(here.page.SerializeAsString());

@@ -163,7 +163,7 @@ void ConversationService::append(Call<v1::AppendMessagesRequest>* rpc) {
   auto asked = translate(rpc->request, node_.environment.limits);
   if (auto* error = std::get_if<ApiError>(&asked)) return rpc->finish_error(*error);
   // Refused before the conversation is touched: it would lose what it holds in memory.
-  if (node_.store.disk_full()) return rpc->finish_error(make_error(ErrorId::disk_full));
+  if (node_.disk_full()) return rpc->finish_error(make_error(ErrorId::disk_full));
   node_.appended_messages += rpc->request.messages_size();
   node_.registry.dispatch(new AppendCall(node_, rpc, std::get<Asked>(std::move(asked))));
 }

@@ -156,6 +156,12 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
     {Id::needs_cluster, "NEEDS_CLUSTER", Code::kUnimplemented,
      "This server is alone: there is no other node. Start it with --cluster and --peers, or leave "
      "this out."},
+    {Id::shared_journal, "SHARED_JOURNAL", Code::kUnimplemented,
+     "This cluster keeps its conversations in a PostgreSQL database. Back it up, restore it and "
+     "check it with the database's own tools."},
+    {Id::shards_place_themselves, "SHARDS_PLACE_THEMSELVES", Code::kUnimplemented,
+     "Where nodes share a journal, shards go where they belong by themselves. Stop a node to empty "
+     "it."},
     {Id::internal, "INTERNAL", Code::kInternal,
      "The server failed in a way it should not. Send it again with the same request_id; if it "
      "stays, "

@@ -65,6 +65,8 @@ enum class ErrorId : uint8_t {
   export_incomplete,
   backup_failed,
   needs_cluster,
+  shared_journal,
+  shards_place_themselves,
   internal,
 };
 

@@ -64,7 +64,7 @@ ExportRun::Error ExportRun::list_once(std::vector<std::string>& threads, bool& w
     query.after = {last.last_activity, last.thread};
   }
   whole = true;
-  if (node_.router == nullptr) return std::nullopt;
+  if (node_.stores_all()) return std::nullopt;
   auto others = node_.remote_reads->list_threads(tenant_, request_.user_id());
   if (!others.ok()) return error_of(others.status());
   std::move(others->ids.begin(), others->ids.end(), std::back_inserter(threads));
@@ -121,8 +121,9 @@ ExportRun::Error ExportRun::export_one(const std::string& thread, bool must_exis
 }
 
 Result<State> ExportRun::read_state(const Address& address) const {
-  return node_.elsewhere(address) == nullptr ? node_.store.read_state(address.key, address.shard)
-                                             : node_.remote_reads->read_state(address);
+  const bool here = node_.stores_all() || node_.elsewhere(address) == nullptr;
+  return here ? node_.store.read_state(address.key, address.shard)
+              : node_.remote_reads->read_state(address);
 }
 
 ExportRun::Error ExportRun::for_messages(

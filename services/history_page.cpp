@@ -140,7 +140,7 @@ bool HistoryPage::outdated(Node& node) const {
 }
 
 bool HistoryPage::reaches_elsewhere(const Node& node) const {
-  if (node.router == nullptr) return false;
+  if (node.stores_all()) return false;
   return std::ranges::any_of(parts_of(reach()), [&](const HistorySpan& part) {
     return node.router->elsewhere(part.shard) != nullptr;
   });

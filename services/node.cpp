@@ -42,7 +42,7 @@ ApiError Node::explain(Failure failure, const ConversationKey& key) const {
   if (failure == Failure::not_owner && router != nullptr) {
     return not_owner(Address::of(key, environment.shard_count).shard);
   }
-  if (failure == Failure::not_written && store.disk_full()) return make_error(ErrorId::disk_full);
+  if (failure == Failure::not_written && disk_full()) return make_error(ErrorId::disk_full);
   return error_of(failure, key);
 }
 

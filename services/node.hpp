@@ -18,6 +18,7 @@ namespace parley {
 
 class RemoteReads;
 class ShardKeeper;
+class ShardsView;
 class RemoteWatches;
 
 /// Everything that a call's handler stands on. Owned by the server, shared by all its threads: each
@@ -25,7 +26,7 @@ class RemoteWatches;
 class Node {
  public:
   Node(const Config& its_config, caf::actor_system& its_system, Environment& its_environment,
-       Registry& its_registry, LocalJournal& its_store)
+       Registry& its_registry, Journal& its_store)
       : config(its_config),
         system(its_system),
         environment(its_environment),
@@ -36,11 +37,13 @@ class Node {
   caf::actor_system& system;
   Environment& environment;
   Registry& registry;
-  LocalJournal& store;
-  Router* router = nullptr;  ///< null where this node is alone, as the next
+  Journal& store;
+  LocalJournal* local = nullptr;  ///< the same, where it is this machine's; null where it is shared
+  Router* router = nullptr;       ///< null where this node is alone, as the next
   RemoteWatches* remote_watches = nullptr;
   RemoteReads* remote_reads = nullptr;
-  ShardKeeper* keeper = nullptr;
+  const ShardsView* shards = nullptr;
+  ShardKeeper* keeper = nullptr;  ///< the same, where shards are moved by wish
 
   Traffic traffic;
   std::atomic<int64_t> watch_streams{0};
@@ -48,6 +51,7 @@ class Node {
   std::atomic<int64_t> replayed_calls{0};
   WallTime start_time;
   std::string address_text;
+  std::string store_id;
 
   [[nodiscard]] Address address(const std::string& tenant, const std::string& thread) const {
     return Address::of({tenant, thread}, environment.shard_count);
@@ -57,6 +61,10 @@ class Node {
   [[nodiscard]] const NodeName* elsewhere(const Address& whose) const {
     return router == nullptr ? nullptr : router->elsewhere(whose.shard);
   }
+
+  /// The journal has every conversation, whoever owns its shard.
+  [[nodiscard]] bool stores_all() const { return router == nullptr || local == nullptr; }
+  [[nodiscard]] bool disk_full() const { return local != nullptr && local->disk_full(); }
 
   /// What whoever takes this node for the owner is told: who is, as far as is known here.
   [[nodiscard]] ApiError not_owner(Shard shard) const;

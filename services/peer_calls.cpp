@@ -46,7 +46,10 @@ void Forwarding::answered(PeerAnswer answer) {
 }
 
 void Forwarding::failed(PeerFailure failure) {
-  client_.finish_error(error_of(failure, owner_));
+  const ApiError error = error_of(failure, owner_);
+  // Where nodes share a journal somebody else will have it soon, if that node is gone.
+  const bool soon = failure == PeerFailure::not_sent && node_.local == nullptr;
+  soon ? client_.finish_unless_anew(error) : client_.finish_error(error);
   delete this;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cluster/peer_transport.hpp"
 #include "services/node.hpp"
@@ -83,12 +84,21 @@ class PeerCalls final : public PeerServer {
     letters_[method] = std::move(receive);
   }
 
+  /// `act` is called whenever a connection to another node stands anew.
+  void when_linked(std::function<void(const NodeName&)> act) {
+    when_linked_.push_back(std::move(act));
+  }
+
+  void linked(const NodeName& node) override {
+    for (const auto& act : when_linked_) act(node);
+  }
   void serve(const NodeName& from, PeerRequest request, Reply reply) override;
 
  private:
   Node& node_;
   std::map<std::string, std::function<void(const NodeName&, const PeerRequest&, Reply)>> methods_;
   std::map<std::string, std::function<void(const NodeName&, std::string)>> letters_;
+  std::vector<std::function<void(const NodeName&)>> when_linked_;
 };
 
 /// Waits for what another node makes of a client's call, and answers the client with it.

@@ -57,4 +57,21 @@ Result<std::vector<PeerAddress>> parse_peers(const Config& config) {
   return peers;
 }
 
+Result<std::optional<std::vector<NodeName>>> parse_first_nodes(const Config& config) {
+  if (config.first_nodes.empty()) return std::nullopt;
+  std::vector<NodeName> nodes;
+  std::set<std::string> seen;
+  for (const std::string& name : config.first_nodes) {
+    const auto refused = [&](const std::string& why) {
+      return absl::InvalidArgumentError(absl::StrCat("--first-nodes ", name, ": ", why));
+    };
+    if (const Status status = check_id("name", name); !status.ok()) {
+      return refused(std::string(status.message()));
+    }
+    if (!seen.insert(name).second) return refused("that name comes twice");
+    nodes.push_back({name});
+  }
+  return nodes;
+}
+
 }  // namespace parley

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -27,6 +26,7 @@
 #include "services/admin_service.hpp"
 #include "services/conversation_service.hpp"
 #include "services/echo_service.hpp"
+#include "services/first_meeting.hpp"
 #include "services/health_service.hpp"
 #include "services/hosted_shards.hpp"
 #include "services/import_step.hpp"
@@ -36,6 +36,8 @@
 #include "services/remote_forks.hpp"
 #include "services/remote_reads.hpp"
 #include "services/remote_watches.hpp"
+#include "services/server_options.hpp"
+#include "services/shared_cluster.hpp"
 #include "services/transfer_service.hpp"
 
 namespace parley {
@@ -45,13 +47,14 @@ using std::chrono::milliseconds;
 
 constexpr absl::Duration k_sweep_interval = absl::Seconds(1);
 constexpr int k_sweeps_a_release = 60;
+constexpr int k_sweeps_a_purge = 3600;
+/// A node that starts for the first time looks for the others as long, where they answer at all.
+constexpr auto k_first_meeting = std::chrono::seconds(5);
 /// For connections to be told that the server goes.
 constexpr auto k_goodbye = milliseconds(200);
 /// Requests may be a little larger than messages in them: the limits answer with their own words.
 constexpr size_t k_request_slack_bytes = 1U << 20;
 constexpr size_t k_receive_bytes_min = 16U << 20;
-/// What a record of the log holds beside the request that it came from.
-constexpr size_t k_record_slack_bytes = 128U << 10;
 constexpr int k_max_metadata_bytes = 16 << 10;
 
 /// Pieces of rows (of some 128 KiB) under way of a shard that moves, and still to go when its calls
@@ -60,15 +63,13 @@ constexpr uint64_t k_move_window = 16;
 constexpr uint64_t k_move_lag_max = 4;
 constexpr int64_t k_move_held_micros_max = 1'000'000;
 
-/// How the memory budget is shared out: live conversations, and storage's caches and buffers.
-struct Budget {
-  int64_t conversations;
-  int64_t storage;
-};
-Budget share_out(int64_t bytes) { return {bytes * 3 / 8, bytes / 4}; }
+std::optional<PeerCertificates> certificates(const Config& config) {
+  if (config.peer_certificate.empty()) return std::nullopt;
+  return PeerCertificates{config.peer_certificate, config.peer_key, config.peer_authority};
+}
 
 caf::actor_system_config& configured(caf::actor_system_config& config, const Config& server) {
-  if (!server.cluster.empty()) configure_links(config);
+  if (!server.cluster.empty()) configure_links(config, certificates(server));
   config.set("scheduler.policy", caf::atom("sharing"));
   config.set("scheduler.max-threads", 2);
   config.set("scheduler.max-throughput", 20);
@@ -79,20 +80,6 @@ int number_or(int configured_number, int by_cores) {
   return configured_number > 0 ? configured_number : by_cores;
 }
 
-LocalOptions storage_options(const Config& config, std::function<void(std::string)> on_fatal) {
-  LocalOptions options;
-  options.data_dir = config.data_dir;
-  options.backup_dir = config.backup_dir;
-  options.shard_count = config.shard_count;
-  options.memory_bytes = static_cast<size_t>(share_out(config.memory_budget_bytes).storage);
-  options.log_segment_bytes = static_cast<uint64_t>(config.log_segment_bytes);
-  options.disk_floor_bytes = static_cast<uint64_t>(config.disk_floor_bytes);
-  options.scrub_every = std::chrono::seconds(config.scrub_seconds);
-  options.limits = config.limits;
-  options.on_fatal = std::move(on_fatal);
-  return options;
-}
-
 /// A write of unknown outcome: nothing may be acknowledged any more, and only a restart can tell
 /// what is on the disk. No destructor may run, for storage must not be touched again.
 void end_process(const std::string& why) {
@@ -101,18 +88,6 @@ void end_process(const std::string& why) {
                "uncertain; check the disk and start again: the log is replayed\n",
                why.c_str());
   std::_Exit(74);  // EX_IOERR
-}
-
-/// A request has to fit into half a segment of the log.
-Config fitted(Config config) {
-  const auto room = static_cast<size_t>(config.log_segment_bytes / 2) - k_record_slack_bytes;
-  if (config.limits.request_bytes > room) {
-    spdlog::warn("--log-segment {} leaves room for requests of {} bytes only",
-                 config.log_segment_bytes, room);
-    config.limits.request_bytes = room;
-    config.limits.message_bytes = std::min(config.limits.message_bytes, room);
-  }
-  return config;
 }
 
 class RunningServer final : public Server {
@@ -126,12 +101,21 @@ class RunningServer final : public Server {
   void drain_and_stop() override;
 
  private:
+  Status open_store();
   void prepare_links();
+  void link_static(CafTransportOptions& options);
   void keep_shards();
+  [[nodiscard]] PeerAddress own_address() const;
+  void share_shards();
   void build(grpc::ServerBuilder& builder);
   Status join();
-  Status listen();
+  /// Everything that serves, but for the port.
+  void assemble(grpc::ServerBuilder& builder);
+  Status meet_others();
+  Status listen(grpc::ServerBuilder& builder);
+  void serve();
   void finish_releases();
+  void purge();
   void keep_house();
 
   const Config config_;
@@ -139,9 +123,12 @@ class RunningServer final : public Server {
   caf::actor_system system_;
   SystemClock clock_;
   RandomIds ids_;
-  std::optional<NodeShards> shards_;    ///< of a cluster
-  std::vector<PeerAddress> addresses_;  ///< of its nodes, until the links have them
-  std::unique_ptr<LocalJournal> store_;
+  std::optional<OpenedShards> shards_;       ///< of a cluster
+  std::vector<PeerAddress> addresses_;       ///< of its nodes, as --peers has them
+  std::shared_ptr<FirstMeeting> meeting_;    ///< null where that was long ago
+  std::unique_ptr<LocalJournal> local_;      ///< one of the two
+  std::unique_ptr<PostgresJournal> shared_;  ///< the other one
+  Journal* store_ = nullptr;                 ///< whichever it is
   std::vector<std::unique_ptr<CallQueue>> queues_;
   std::unique_ptr<OwnedShards> owned_;
   std::unique_ptr<Environment> environment_;
@@ -153,8 +140,10 @@ class RunningServer final : public Server {
   std::unique_ptr<RemoteWatches> remote_watches_;
   std::unique_ptr<RemoteForks> remote_forks_;
   std::unique_ptr<RemoteReads> remote_reads_;
+  std::unique_ptr<NodeGate> gate_;
   std::unique_ptr<HostedShards> hosted_;
   std::unique_ptr<ShardKeeper> keeper_;
+  std::unique_ptr<SharedCluster> sharing_;
   std::atomic<size_t> next_queue_{0};
 
   ConversationRpcs conversation_rpcs_;
@@ -176,15 +165,34 @@ class RunningServer final : public Server {
 
 Status RunningServer::open() {
   if (Status status = join(); !status.ok()) return status;
-  auto store = LocalJournal::open(storage_options(config_, end_process));
-  if (!store.ok()) return store.status();
-  store_ = *std::move(store);
-  if (Status status = listen(); !status.ok()) return status;
-  if (transport_) {
-    if (Status status = transport_->start(); !status.ok()) return status;
+  if (Status status = open_store(); !status.ok()) return status;
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  assemble(builder);
+  Status status = meet_others();
+  if (status.ok()) status = listen(builder);
+  if (!status.ok()) {
+    drain_and_stop();
+    return status;
   }
+  serve();
   finish_releases();
   housekeeper_ = std::thread([this] { keep_house(); });
+  return absl::OkStatus();
+}
+
+Status RunningServer::open_store() {
+  if (config_.cluster == "shared") {
+    auto store = PostgresJournal::open(database_options(config_));
+    if (!store.ok()) return store.status();
+    shared_ = *std::move(store);
+    store_ = shared_.get();
+    return absl::OkStatus();
+  }
+  auto store = LocalJournal::open(storage_options(config_, end_process));
+  if (!store.ok()) return store.status();
+  local_ = *std::move(store);
+  store_ = local_.get();
   return absl::OkStatus();
 }
 
@@ -195,37 +203,62 @@ Status RunningServer::join() {
   if (!peers.ok()) return peers.status();
   std::vector<NodeName> names;
   for (const PeerAddress& peer : *peers) {
-    if (!config_.insecure && !is_loopback(peer.host)) {
+    const bool safe = config_.insecure || !config_.peer_certificate.empty();
+    if (!safe && !is_loopback(peer.host)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--peers ", peer.node.value, "=", peer.host,
-          ": not a loopback address, and this release ",
-          "has no TLS between nodes: whoever reaches the port can do everything. Keep it on a ",
-          "network of the cluster's own and say --insecure"));
+          ": not a loopback address, and there is no TLS between nodes: whoever reaches the port ",
+          "can do everything. Give --peer-cert, --peer-key and --peer-ca, or keep it on a network ",
+          "of the cluster's own and say --insecure"));
     }
     names.push_back(peer.node);
   }
-  auto shards = open_shards(config_.data_dir, {config_.node}, names, config_.shard_count);
+  owned_ = std::make_unique<OwnedShards>(config_.shard_count);
+  addresses_ = *std::move(peers);
+  if (config_.cluster == "shared") return absl::OkStatus();
+  auto first_nodes = parse_first_nodes(config_);
+  if (!first_nodes.ok()) return first_nodes.status();
+  auto shards = open_shards(config_.data_dir, {.self = {config_.node},
+                                               .nodes = std::move(names),
+                                               .first_nodes = *std::move(first_nodes),
+                                               .shard_count = config_.shard_count});
   if (!shards.ok()) return shards.status();
   shards_ = *std::move(shards);
-  addresses_ = *std::move(peers);
-  owned_ = std::make_unique<OwnedShards>(config_.shard_count);
   return absl::OkStatus();
+}
+
+/// Which nodes are of the same cluster: those that began with the same ones.
+void RunningServer::link_static(CafTransportOptions& options) {
+  const NodeShards& shards = shards_->shards;
+  options.layout_digest = layout_digest(shards.nodes, config_.shard_count);
+  options.first_nodes = shards.nodes;
+  if (!shards_->fresh || !shards.owns_any()) return;
+  meeting_ = std::make_shared<FirstMeeting>(config_.data_dir, shards);
+  options.on_other_cluster = [meeting = meeting_](const Hello& other) { meeting->on(other); };
 }
 
 /// The links to the other nodes; they are begun when calls can be served.
 void RunningServer::prepare_links() {
+  std::vector<NodeName> nodes;
+  for (const PeerAddress& address : addresses_) nodes.push_back(address.node);
   CafTransportOptions options;
-  options.self = shards_->self;
-  options.nodes = std::move(addresses_);
-  options.layout_digest = layout_digest(shards_->nodes, config_.shard_count);
+  options.self = {config_.node};
+  options.nodes = addresses_;
   options.release = k_release;
+  options.secured = !config_.peer_certificate.empty();
+  if (shards_) {
+    link_static(options);
+  } else {
+    options.layout_digest = layout_digest({{shared_->store_id()}}, config_.shard_count);
+  }
   transport_ = std::make_unique<CafTransport>(
       system_, std::move(options), *peers_,
       [this](std::function<void()> job) {
         queues_[next_queue_++ % queues_.size()]->post(std::move(job));
       },
       [this] { return clock_.steady(); });
-  router_ = std::make_unique<Router>(shards_->self, shards_->nodes, shards_->owners(), *transport_);
+  KnownOwners owners = shards_ ? shards_->shards.owners() : KnownOwners(config_.shard_count);
+  router_ = std::make_unique<Router>(NodeName{config_.node}, nodes, std::move(owners), *transport_);
   node_->router = router_.get();
   remote_watches_ = std::make_unique<RemoteWatches>(*node_);
   remote_watches_->serve(*peers_);
@@ -235,17 +268,50 @@ void RunningServer::prepare_links() {
   remote_reads_ = std::make_unique<RemoteReads>(*node_);
   remote_reads_->serve(*peers_);
   node_->remote_reads = remote_reads_.get();
-  store_->look_elsewhere(*remote_reads_);
+  if (local_) local_->look_elsewhere(*remote_reads_);
   serve_import_pieces(*node_, *peers_);
   environment_->parents_elsewhere = remote_forks_.get();
-  keep_shards();
+  gate_ = std::make_unique<NodeGate>(*node_, *owned_, [this](Shard shard, Epoch epoch) {
+    if (shared_) shared_->know_epoch(shard, epoch);
+    const bool known = shared_ || store_->epoch(shard) >= epoch;
+    return known ? absl::OkStatus() : store_->raise_epoch(shard, epoch);
+  });
+  gate_->serve_peers(*peers_);
+  // Of forks whose parents were away.
+  peers_->when_linked([this](const NodeName&) { node_->blocking([this] { finish_releases(); }); });
+  if (shards_) {
+    keep_shards();
+  } else {
+    share_shards();
+  }
+}
+
+PeerAddress RunningServer::own_address() const {
+  const auto own = std::ranges::find_if(
+      addresses_, [this](const PeerAddress& each) { return each.node.value == config_.node; });
+  PARLEY_CHECK(own != addresses_.end());
+  return *own;
+}
+
+/// What nobody owns is this node's to take, once calls are served.
+void RunningServer::share_shards() {
+  auto database = database_options(config_).connection;
+  // An answer that comes later than this is of no use to a lease.
+  database.statement_max = milliseconds(config_.lease_ms / 2);
+  sharing_ = std::make_unique<SharedCluster>(
+      SharedCluster::Options{
+          .self = own_address(), .times = lease_times(config_), .database = std::move(database)},
+      *node_, *gate_, *transport_);
+  sharing_->serve_peers(*peers_);
+  environment_->lease_until = &sharing_->keeper().lease_until_micros();
+  node_->shards = &sharing_->keeper();
 }
 
 /// What this node owns is served from here on; what was on its way goes on when the links stand.
 void RunningServer::keep_shards() {
-  hosted_ = std::make_unique<HostedShards>(*node_, *owned_, *shards_);
+  hosted_ = std::make_unique<HostedShards>(*node_, *local_, *gate_, shards_->shards);
   keeper_ = std::make_unique<ShardKeeper>(
-      ShardKeeper::Options{.self = shards_->self,
+      ShardKeeper::Options{.self = shards_->shards.self,
                            .shard_count = config_.shard_count,
                            .limits = {.window = k_move_window,
                                       .lag_max = k_move_lag_max,
@@ -262,6 +328,7 @@ void RunningServer::keep_shards() {
   peers_->add_letters(HostedShards::k_letter, [this](const NodeName& from, std::string letter) {
     keeper_->receive(from, std::move(letter));
   });
+  node_->shards = keeper_.get();
   node_->keeper = keeper_.get();
   keeper_->start();
 }
@@ -281,39 +348,52 @@ void RunningServer::build(grpc::ServerBuilder& builder) {
   if (config_.echo) builder.RegisterService(&echo_rpcs_);
 }
 
-Status RunningServer::listen() {
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
+void RunningServer::assemble(grpc::ServerBuilder& builder) {
   build(builder);
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int queue_count = number_or(config_.queues, std::max(1, cores / 3));
   for (int i = 0; i < queue_count; ++i) {
     queues_.push_back(std::make_unique<CallQueue>(system_, builder.AddCompletionQueue()));
   }
-  environment_ = std::make_unique<Environment>(Environment{*store_, clock_, ids_, config_.limits,
-                                                           *queues_.front(), store_->shard_count(),
-                                                           owned_.get()});
+  environment_ = std::make_unique<Environment>(Environment{
+      *store_, clock_, ids_, config_.limits, *queues_.front(), config_.shard_count, owned_.get()});
   registry_ = std::make_unique<Registry>(
       system_, *environment_,
       RegistryOptions{share_out(config_.memory_budget_bytes).conversations,
                       config_.idle_seconds * 1'000'000});
   node_ = std::make_unique<Node>(config_, system_, *environment_, *registry_, *store_);
+  node_->local = local_.get();
+  node_->store_id = local_ ? local_->store_id() : shared_->store_id();
   node_->start_time = clock_.wall();
   peers_ = std::make_unique<PeerCalls>(*node_);
-  if (shards_) prepare_links();
+  if (!config_.cluster.empty()) prepare_links();
   conversations_ = std::make_unique<ConversationService>(*node_, conversation_rpcs_, *peers_);
   transfers_ = std::make_unique<TransferService>(*node_, conversation_rpcs_);
   admin_ = std::make_unique<AdminService>(*node_, admin_rpcs_, *peers_, *conversations_);
   echo_ = std::make_unique<EchoService>(echo_rpcs_, node_->traffic);
+}
+
+/// Links to the others; what they ask for waits until calls are served.
+Status RunningServer::meet_others() {
+  if (!transport_) return absl::OkStatus();
+  if (Status status = transport_->start(); !status.ok()) return status;
+  if (!meeting_) return absl::OkStatus();
+  transport_->meet_others(k_first_meeting);
+  return meeting_->end();
+}
+
+Status RunningServer::listen(grpc::ServerBuilder& builder) {
   server_ = builder.BuildAndStart();
   if (!server_ || port_ == 0) {
-    for (auto& queue : queues_) queue->stop();
-    queues_.clear();
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", config_.listen, ": is another server running there?"));
   }
   node_->address_text =
       absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), port_);
+  return absl::OkStatus();
+}
+
+void RunningServer::serve() {
   size_t threads = 0;
   for (auto& queue : queues_) {
     conversations_->serve(*queue);
@@ -328,7 +408,7 @@ Status RunningServer::listen() {
     }
     queue->start(cpus);
   }
-  return absl::OkStatus();
+  if (sharing_) sharing_->start();
 }
 
 /// Children that were erased before their parents were told: loading them takes it up again.
@@ -344,28 +424,30 @@ void RunningServer::finish_releases() {
 
 void RunningServer::keep_house() {
   int sweeps = 0;
-  std::map<NodeName, uint64_t> sessions;
   while (!house_closed_.WaitForNotificationWithTimeout(k_sweep_interval)) {
     registry_->sweep();
     if (!router_) continue;
     remote_watches_->sweep();
-    bool linked_anew = false;
-    for (const NodeName& other : router_->others()) {
-      const uint64_t session = router_->session(other);
-      linked_anew |= std::exchange(sessions[other], session) != session && session != 0;
-    }
-    // Of forks whose parents were away, or busy.
-    const bool due = ++sweeps % k_sweeps_a_release == 0;
-    if (linked_anew || due) node_->blocking([this] { finish_releases(); });
+    if (shared_ && sweeps % k_sweeps_a_purge == 0) node_->blocking([this] { purge(); });
+    // Of forks whose parents were busy, or on their way.
+    if (++sweeps % k_sweeps_a_release == 0) node_->blocking([this] { finish_releases(); });
+  }
+}
+
+/// What is left of deleted conversations, and old enough.
+void RunningServer::purge() {
+  if (const Status status = shared_->purge(clock_.wall()); !status.ok()) {
+    spdlog::warn("what is left of deleted conversations was not forgotten: {}", status.ToString());
   }
 }
 
 void RunningServer::drain_and_stop() {
-  if (stopped_ || !store_) return;
+  if (stopped_ || store_ == nullptr) return;
   stopped_ = true;
   if (server_) {
     health_.stop_serving();
     std::this_thread::sleep_for(milliseconds(config_.drain_delay_ms));
+    if (sharing_) sharing_->drain(std::chrono::seconds(config_.drain_seconds));
     node_->traffic.draining = true;
     // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer,
     // too.
@@ -377,6 +459,7 @@ void RunningServer::drain_and_stop() {
     server_->Shutdown(std::chrono::system_clock::now() + k_goodbye);
   }
   if (keeper_) keeper_->stop();
+  if (sharing_) sharing_->stop();
   if (transport_) transport_->stop();
   if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
   if (housekeeper_.joinable()) housekeeper_.join();
@@ -385,9 +468,11 @@ void RunningServer::drain_and_stop() {
     while (!registry_->all_retired()) std::this_thread::sleep_for(milliseconds(1));
   }
   for (auto& queue : queues_) queue->stop();
+  queues_.clear();
   system_.await_all_actors_done();
   environment_.reset();
-  store_.reset();
+  local_.reset();
+  shared_.reset();
 }
 
 }  // namespace

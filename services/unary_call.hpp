@@ -38,8 +38,12 @@ class Reply {
   /// Of NOT_OWNER the caller is told only where carrying the call out anew is of no use: nothing
   /// was done, and it is soon known who the owner is.
   void finish_error(const ApiError& error) {
-    if (is_not_owner(error) && begin_anew()) return;
+    if (is_not_owner(error)) return finish_unless_anew(error);
     finish_status(to_grpc_status(error));
+  }
+  /// The same for any error of which it is certain that nothing was done.
+  void finish_unless_anew(const ApiError& error) {
+    if (!begin_anew()) finish_status(to_grpc_status(error));
   }
 
  private:

@@ -1,7 +1,5 @@
 #include "storage/commit_sink.hpp"
 
-#include <algorithm>
-
 #include "base/log.hpp"
 
 namespace parley {
@@ -21,18 +19,6 @@ WriteOutcome outcome_of(log::WriteOutcome outcome) {
 
 }  // namespace
 
-void CommitSink::Bell::tell(CommitWaiter& waiter, WriteOutcome outcome) {
-  Wakeup* wakeup = waiter.on_written(outcome);
-  if (wakeup == nullptr) return;
-  if (std::find(wakeups_.begin(), wakeups_.end(), wakeup) == wakeups_.end()) {
-    wakeups_.push_back(wakeup);
-  }
-}
-
-CommitSink::Bell::~Bell() {
-  for (Wakeup* wakeup : wakeups_) wakeup->flush();
-}
-
 void CommitSink::encode(log::Entry& entry) {
   const auto& pending = *static_cast<const Pending*>(entry.owner.get());
   entry.payload =
@@ -49,7 +35,7 @@ void CommitSink::on_group(std::span<log::Entry> group, log::Mark mark, log::Writ
   }
   if (outcome == log::WriteOutcome::durable) hand_on(pending, mark, payload_bytes);  // I10
   Bell bell;
-  for (const auto& each : pending) settle(*each, outcome_of(outcome), bell);
+  for (const auto& each : pending) settle(heads_, *each, outcome_of(outcome), bell);
 }
 
 void CommitSink::hand_on(const Group& group, log::Mark mark, size_t payload_bytes) {
@@ -66,16 +52,6 @@ void CommitSink::hand_on(const Group& group, log::Mark mark, size_t payload_byte
   groups_.fetch_add(1, std::memory_order_relaxed);
   commits_.fetch_add(applied.commits.size(), std::memory_order_relaxed);
   applier_.add(std::move(applied));
-}
-
-void CommitSink::settle(const Pending& pending, WriteOutcome outcome, Bell& bell) {
-  if (pending.told) return pending.told->set_value(outcome);
-  std::vector<Heads::Refused> refused;
-  CommitWaiter& waiter = *pending.waiter;
-  // The head moves first: whoever is told may commit again at once.
-  heads_.settle(pending, outcome, refused);
-  bell.tell(waiter, outcome);
-  for (const auto& [next, why] : refused) bell.tell(*next, why);
 }
 
 void CommitSink::on_failed(const Status& why) {

@@ -10,6 +10,7 @@
 #include "storage/applier.hpp"
 #include "storage/heads.hpp"
 #include "storage/log/lane.hpp"
+#include "storage/telling.hpp"
 
 namespace parley {
 
@@ -32,20 +33,9 @@ class CommitSink final : public log::GroupSink {
   [[nodiscard]] uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
 
-  /// Tells waiters, and wakes whoever they name once.
-  class Bell {
-   public:
-    void tell(CommitWaiter& waiter, WriteOutcome outcome);
-    ~Bell();
-
-   private:
-    std::vector<Wakeup*> wakeups_;
-  };
-
  private:
   using Group = std::vector<std::shared_ptr<Pending>>;
   void hand_on(const Group& group, log::Mark mark, size_t payload_bytes);
-  void settle(const Pending& pending, WriteOutcome outcome, Bell& bell);
 
   Heads& heads_;
   Applier& applier_;

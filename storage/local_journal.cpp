@@ -51,7 +51,7 @@ std::future<WriteOutcome> submit_raise(log::Lane& lane, const EpochRaised& raise
 }  // namespace
 
 void LocalJournal::commit(Commit commit, CommitWaiter* waiter) {
-  CommitSink::Bell bell;
+  Bell bell;
   const bool refused = sink_->failed() || lane_->queued_bytes() > k_log_queue_bytes_max ||
                        (floor_->full() && !may_pass_full_disk(commit.batch));
   if (refused) return bell.tell(*waiter, WriteOutcome::not_written);

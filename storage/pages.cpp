@@ -64,6 +64,19 @@ Status nothing_stored(const ConversationKey& key) {
       absl::StrCat("conversation ", key.thread, ": nothing is stored; create it first"));
 }
 
+Status damaged_conversation(const ConversationKey& key, std::string_view what) {
+  return absl::DataLossError(absl::StrCat("conversation ", key.thread, " of tenant ", key.tenant,
+                                          " is damaged (",
+                                          absl::string_view(what.data(), what.size()),
+                                          "); restore a backup, or delete the conversation"));
+}
+
+Status undecodable(const ConversationKey& key, const Status& status) {
+  return absl::IsFailedPrecondition(status)
+             ? status
+             : damaged_conversation(key, std::string(status.message()));
+}
+
 Status version_not_stored(const ConversationKey& key, Version asked, Version newest) {
   return absl::NotFoundError(absl::StrCat("conversation ", key.thread, ": version ", asked.value,
                                           " is not stored; ask for 1 to ", newest.value));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "storage/journal.hpp"
@@ -34,6 +35,10 @@ MessageRange recent_range(const State& state, Shard own);
 
 /// Errors that several journals answer with the same words.
 Status nothing_stored(const ConversationKey& key);
+/// Of whatever touches a damaged conversation.
+Status damaged_conversation(const ConversationKey& key, std::string_view what);
+/// Of what could not be decoded: what a newer release wrote is not damaged.
+Status undecodable(const ConversationKey& key, const Status& status);
 Status version_not_stored(const ConversationKey& key, Version asked, Version newest);
 
 }  // namespace parley

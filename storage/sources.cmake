@@ -13,7 +13,14 @@ if(TARGET parley_log)
     SRCS applier.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
          listing.cpp local_journal.cpp local_open.cpp local_reads.cpp local_shards.cpp memory_bytes.cpp
          offline.cpp rocks_env.cpp rocks_listeners.cpp rocks_shard_copy.cpp rocks_store.cpp round.cpp
-         stored_conversation.cpp upkeep.cpp verification.cpp write_gate.cpp
+         stored_conversation.cpp telling.cpp upkeep.cpp verification.cpp write_gate.cpp
     DEPS parley::journal parley::codec parley::log RocksDB::rocksdb-shared
          nlohmann_json::nlohmann_json PkgConfig::SPDLOG)
 endif()
+
+# The journal that several nodes share.
+parley_library(NAME postgres
+  SRCS postgres/commit_lane.cpp postgres/commit_rows.cpp postgres/connection.cpp
+       postgres/parameters.cpp postgres/readable.cpp postgres/reads.cpp postgres/schema.cpp
+       postgres/session_pool.cpp postgres/shared_ownership.cpp postgres_journal.cpp
+  DEPS parley::storage parley_api_proto PkgConfig::PQ nlohmann_json::nlohmann_json PkgConfig::SPDLOG)

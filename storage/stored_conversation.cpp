@@ -15,13 +15,6 @@ namespace {
 
 constexpr uint8_t k_head_schema = 1;
 
-/// What a newer release wrote is not damaged.
-Status undecodable(const ConversationKey& key, const Status& status) {
-  return absl::IsFailedPrecondition(status)
-             ? status
-             : damaged_conversation(key, std::string(status.message()));
-}
-
 /// A conversation being read in the order of its keys: remains, snapshot, events, head.
 class Fold {
  public:
@@ -183,13 +176,6 @@ Result<HeadRow> decode_head(std::string_view bytes) {
   row.head.last_sequence = {*take_big<uint64_t>(bytes)};
   row.snapshot = {*take_big<uint64_t>(bytes)};
   return row;
-}
-
-Status damaged_conversation(const ConversationKey& key, std::string_view what) {
-  return absl::DataLossError(absl::StrCat("conversation ", key.thread, " of tenant ", key.tenant,
-                                          " is damaged (",
-                                          absl::string_view(what.data(), what.size()),
-                                          "); restore a backup, or delete the conversation"));
 }
 
 Result<std::optional<HeadRow>> read_head(const StoreView& view, const ConversationKey& key,

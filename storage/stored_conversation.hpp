@@ -46,9 +46,6 @@ class HistoryReader {
   std::vector<Message> row_;
 };
 
-/// The error of whatever touches a damaged conversation.
-Status damaged_conversation(const ConversationKey& key, std::string_view what);
-
 Result<std::optional<HeadRow>> read_head(const StoreView& view, const ConversationKey& key,
                                          Shard shard);
 

@@ -29,7 +29,7 @@ PLACES = [
     ("libpq", re.compile(r"(postgresql/)?libpq"), re.compile(r"storage/.*\.cpp$|tests/")),
     ("private header", re.compile(r"storage/.*rocks[^/]*\.hpp$"), re.compile(r"(tests/)?storage/")),
     ("generated code", re.compile(r".*\.pb\.h$"),
-     re.compile(r"storage/(codec|local)|(services|tests|bench)/|cluster/peer_codec")),
+     re.compile(r"storage/(codec|local|postgres/readable)|(services|tests|bench)/|cluster/peer_codec")),
 ]
 VAGUE = {"manager", "helper", "helpers", "util", "utils", "common", "impl"}
 LINES_MAX, FUNCTION_MAX = 500, 70

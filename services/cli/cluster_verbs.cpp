@@ -111,15 +111,15 @@ Result<Moves> moves_for(const Wish& wish, const v1::GetClusterResponse& cluster)
 
 /// Those that have to answer for the moves, and do not.
 std::set<std::string> silent_nodes(const Moves& moves, const v1::GetClusterResponse& cluster) {
-  std::set<std::string> silent;
+  std::set<std::string> answering;
   for (const auto& node : cluster.nodes()) {
-    if (!node.reachable()) silent.insert(node.name());
+    if (node.reachable()) answering.insert(node.name());
   }
-  std::erase_if(silent, [&](const std::string& name) {
-    return std::ranges::none_of(moves, [&](const auto& move) {
-      return move.second == name || cluster.shards(move.first).owner() == name;
-    });
-  });
+  std::set<std::string> silent;
+  for (const auto& [shard, to] : moves) {
+    silent.insert({to, cluster.shards(shard).owner()});
+  }
+  std::erase_if(silent, [&](const std::string& name) { return answering.contains(name); });
   return silent;
 }
 

@@ -71,27 +71,59 @@ TEST(ShardFile, RefusesEveryDamage) {
   }
 }
 
+ClusterStart starting(const char* self, std::vector<NodeName> nodes = k_nodes) {
+  return {.self = {self}, .nodes = std::move(nodes), .first_nodes = {}, .shard_count = 16};
+}
+
 TEST(ShardFile, IsWrittenAtTheFirstStartAndReadAtTheNext) {
   const test::TemporaryDirectory dir;
-  const auto first = open_shards(dir.path() + "/data", {"parley-0"}, k_nodes, 16);
+  const auto first = open_shards(dir.path() + "/data", starting("parley-0"));
   ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_TRUE(first->fresh);
+  EXPECT_TRUE(first->shards.owns_any());
   const std::string written = slurp(dir.path() + "/data/SHARDS");
-  const auto again = open_shards(dir.path() + "/data", {"parley-0"}, k_nodes, 16);
+  const auto again = open_shards(dir.path() + "/data", starting("parley-0"));
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(*again, *first);
+  EXPECT_EQ(again->shards, first->shards);
+  EXPECT_FALSE(again->fresh);
   EXPECT_EQ(slurp(dir.path() + "/data/SHARDS"), written);
+}
+
+/// Nodes come and go, but not those that it began with.
+TEST(ShardFile, OutlivesOtherNodesAndLetsNewOnesBeginWithNothing) {
+  const test::TemporaryDirectory dir;
+  const auto first = open_shards(dir.path() + "/0", starting("parley-0"));
+  std::vector<NodeName> more = k_nodes;
+  more.push_back({"parley-3"});
+  const auto later = open_shards(dir.path() + "/0", starting("parley-0", more));
+  ASSERT_TRUE(later.ok()) << later.status();
+  EXPECT_EQ(later->shards, first->shards);
+  ClusterStart newcomer = starting("parley-3", more);
+  newcomer.first_nodes = k_nodes;
+  const auto opened = open_shards(dir.path() + "/3", newcomer);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_FALSE(opened->shards.owns_any());
+  const KnownOwners known = opened->shards.owners();
+  for (size_t i = 0; i < known.size(); ++i) {
+    const Holding& there = first->shards.holdings[i];
+    EXPECT_EQ(known[i], owner_by(there, {"parley-0"})) << i;
+  }
 }
 
 TEST(ShardFile, KeepsAStorageToItsNodeAndItsCluster) {
   const test::TemporaryDirectory dir;
   const std::string data = dir.path();
-  ASSERT_TRUE(open_shards(data, {"parley-0"}, k_nodes, 16).ok());
-  for (const auto& refused : {open_shards(data, {"parley-1"}, k_nodes, 16),
-                              open_shards(data, {"parley-0"}, {{"parley-0"}, {"parley-1"}}, 16),
-                              open_shards(data, {"parley-0"}, k_nodes, 17)}) {
+  ASSERT_TRUE(open_shards(data, starting("parley-0")).ok());
+  ClusterStart others = starting("parley-0");
+  others.first_nodes = {{"parley-0"}, {"parley-1"}};
+  ClusterStart more_shards = starting("parley-0");
+  more_shards.shard_count = 17;
+  for (const auto& refused : {open_shards(data, starting("parley-1")), open_shards(data, others),
+                              open_shards(data, more_shards)}) {
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_NE(refused.status().message().find("node parley-0 in a cluster of parley-0 parley-1"),
+    EXPECT_NE(refused.status().message().find(
+                  "node parley-0 in a cluster that began with parley-0 parley-1"),
               std::string::npos)
         << refused.status();
   }
@@ -108,7 +140,7 @@ TEST(ShardFile, RefusesAStorageThatIsNoNodesOwn) {
     identity.created = "2026-01-01T00:00:00Z";
     identity.begun = begun;
     ASSERT_TRUE(write_identity(dir.path(), identity).ok());
-    const auto refused = open_shards(dir.path(), {"parley-0"}, k_nodes, 256);
+    const auto refused = open_shards(dir.path(), starting("parley-0"));
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_FALSE(std::filesystem::exists(dir.path() + "/SHARDS"));
   }

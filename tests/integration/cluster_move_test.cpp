@@ -1,6 +1,4 @@
-#include <array>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -38,20 +36,10 @@ constexpr auto k_patience = std::chrono::seconds(30);
 
 class ClusterMove : public testing::Test {
  protected:
-  using Places = std::map<int, std::string>;
+  using Places = ClusterNodes::Places;
 
   Client& client(int node) { return nodes_.client(node); }
 
-  /// The owners of all shards, where each one says itself that it serves.
-  Places settled(int node) {
-    const auto cluster = client(node).call(pb::GetClusterRequest{});
-    EXPECT_TRUE(cluster.ok()) << cluster.status;
-    Places places;
-    for (const auto& shard : cluster->shards()) {
-      if (shard.state() == pb::ClusterShard::STATE_SERVED) places[shard.shard()] = shard.owner();
-    }
-    return places;
-  }
   static pb::MoveShardsRequest request_of(const Places& wanted) {
     pb::MoveShardsRequest request;
     for (const auto& [shard, node] : wanted) {
@@ -69,7 +57,7 @@ class ClusterMove : public testing::Test {
         const auto asked = client(0).call(request_of(wanted));
         ASSERT_TRUE(asked.ok()) << asked.status;
       }
-      const Places now = settled(1);
+      const Places now = nodes_.settled(1);
       const bool there = std::all_of(wanted.begin(), wanted.end(), [&](const auto& wish) {
         const auto found = now.find(wish.first);
         return found != now.end() && found->second == wish.second;
@@ -83,7 +71,7 @@ class ClusterMove : public testing::Test {
   }
   /// Each shard is to go to the next node.
   Places all_to_the_next() {
-    Places wanted = settled(0);
+    Places wanted = nodes_.settled(0);
     EXPECT_EQ(wanted.size(), size_t{k_shards});
     for (auto& [shard, node] : wanted) {
       for (int i = 0; i < k_nodes; ++i) {
@@ -94,18 +82,7 @@ class ClusterMove : public testing::Test {
     }
     return wanted;
   }
-  /// What the command line says, on both of its outputs.
-  std::string parley(const std::string& arguments) {
-    const std::string command = program("parley").string() + " --address " +
-                                nodes_.node(0).address() + " " + arguments + " 2>&1";
-    FILE* output = popen(command.c_str(), "r");
-    std::string said;
-    for (std::array<char, 4096> part{}; std::fgets(part.data(), part.size(), output) != nullptr;) {
-      said += part.data();
-    }
-    pclose(output);
-    return said;
-  }
+  std::string parley(const std::string& arguments) { return nodes_.parley(0, arguments); }
   void expect_sound() {
     for (int node = 0; node < k_nodes; ++node) {
       EXPECT_THAT(storage_problems(client(node)), IsEmpty()) << ClusterNodes::name(node);
@@ -170,7 +147,7 @@ TEST_F(ClusterMove, NoCallFailsWhileEveryShardGoesRound) {
   }
   expect_sound();
   nodes_.restart();
-  EXPECT_EQ(settled(2).size(), size_t{k_shards}) << "what is recorded says the same";
+  EXPECT_EQ(nodes_.settled(2).size(), size_t{k_shards}) << "what is recorded says the same";
 }
 
 TEST_F(ClusterMove, AWatchGoesOnWithItsConversation) {

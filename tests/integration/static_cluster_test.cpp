@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <set>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -207,6 +209,73 @@ TEST_F(StaticCluster, StopsInOrderWhileTheOthersGoOn) {
     const auto answer = client(0).call(get("c" + std::to_string(i)));
     EXPECT_TRUE(answer.ok() || answer.status.code == Code::unavailable) << answer.status;
   }
+}
+
+/// An authority of the test's own, and certificates that it signed, or that it did not.
+class Certificates {
+ public:
+  explicit Certificates(std::string dir) : dir_(std::move(dir)) {
+    for (const char* authority : {"ca", "stranger-ca"}) {
+      run("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + std::string(authority) +
+          " -keyout " + path(authority, "key") + " -out " + path(authority, "pem"));
+    }
+    make("node", "ca");
+    make("stranger", "stranger-ca");
+  }
+  [[nodiscard]] std::vector<std::string> flags(const std::string& name) const {
+    return {"--peer-cert",     path(name, "pem"), "--peer-key",
+            path(name, "key"), "--peer-ca",       path("ca", "pem")};
+  }
+
+ private:
+  [[nodiscard]] std::string path(const std::string& name, const std::string& kind) const {
+    return dir_ + "/" + name + "." + kind;
+  }
+  void make(const std::string& name, const std::string& authority) {
+    run("req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + path(name, "key") +
+        " -out " + path(name, "csr"));
+    run("x509 -req -days 2 -CAcreateserial -in " + path(name, "csr") + " -CA " +
+        path(authority, "pem") + " -CAkey " + path(authority, "key") + " -out " +
+        path(name, "pem"));
+  }
+  static void run(const std::string& arguments) {
+    ASSERT_EQ(std::system(("openssl " + arguments + " 2>/dev/null").c_str()), 0) << arguments;
+  }
+
+  const std::string dir_;
+};
+
+TEST(SecuredCluster, LinksThoseWithACertificateOfTheClustersAuthorityOnly) {
+  TempDir dir;
+  const Certificates certificates(dir.path());
+  ClusterNodes nodes(dir.path(), 2, certificates.flags("node"));
+  const std::string thread = nodes.created_on(0);
+  const std::string large(900'000, 'x');
+  ASSERT_TRUE(nodes.client(1).call(append(thread, {large})).ok());
+  EXPECT_THAT(bodies(read_all(nodes.client(1), thread)), ElementsAre(large));
+  nodes.stop(1);
+  // One that is signed by somebody else, and one that says nothing of itself.
+  for (const bool plain : {false, true}) {
+    ServerOptions options = nodes.options(1);
+    const auto secured = certificates.flags("node");
+    options.flags.erase(options.flags.begin(),
+                        options.flags.begin() + static_cast<ptrdiff_t>(secured.size()));
+    if (!plain) {
+      const auto strange = certificates.flags("stranger");
+      options.flags.insert(options.flags.end(), strange.begin(), strange.end());
+    }
+    const auto stranger = start_server(options);
+    Client client(stranger->address());
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+    while (std::chrono::steady_clock::now() < until) {
+      ASSERT_EQ(client.call(get(thread)).status.reason, "NODE_UNREACHABLE");
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    EXPECT_EQ(must_get(nodes.client(0), thread).version(), 2) << "it goes on meanwhile";
+  }
+  nodes.start(1);
+  nodes.wait_until_linked();
+  EXPECT_EQ(must_get(nodes.client(1), thread).version(), 2);
 }
 
 TEST_F(StaticCluster, RefusesWhatDoesNotFit) {

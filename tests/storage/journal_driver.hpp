@@ -112,6 +112,7 @@ class Driver {
     batch.gone = !state_.exists;
     batch.after = state_.version;
     batch.index_after = index_row(state_);
+    batch.owes_parents = !state_.pending_releases.empty();
     if (batch.gone || snapshot_next) batch.snapshot = std::make_shared<const State>(state_);
     batch.events = std::make_shared<const EventList>(std::move(events));
     return {key_, hash_, shard_, epoch, std::move(batch)};

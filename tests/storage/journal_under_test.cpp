@@ -2,12 +2,15 @@
 
 #include "storage/local_journal.hpp"
 #include "storage/memory_journal.hpp"
+#include "storage/postgres_journal.hpp"
+#include "tests/storage/postgres_instance.hpp"
 #include "tests/storage/temporary_directory.hpp"
 
 namespace parley::test {
 namespace {
 
 struct InMemory final : JournalUnderTest {};
+struct InTables final : JournalUnderTest {};
 
 struct OnDisk final : JournalUnderTest {
   ~OnDisk() override { journal.reset(); }  // before its directory goes
@@ -33,6 +36,20 @@ std::unique_ptr<JournalUnderTest> on_disk() {
   return opened;
 }
 
+std::unique_ptr<JournalUnderTest> in_tables() {
+  auto opened = std::make_unique<InTables>();
+  PostgresInstance& database = PostgresInstance::of_this_process();
+  database.empty();
+  PostgresOptions options;
+  options.connection.url = database.url();
+  options.shard_count = Driver::k_shards;
+  options.accept_async_loss = true;  // the test's own does not sync
+  auto journal = PostgresJournal::open(std::move(options));
+  EXPECT_TRUE(journal.ok()) << journal.status();
+  if (journal.ok()) opened->journal = *std::move(journal);
+  return opened;
+}
+
 }  // namespace
 
 std::unique_ptr<JournalUnderTest> open_journal(JournalKind kind) {
@@ -43,6 +60,8 @@ std::unique_ptr<JournalUnderTest> open_journal(JournalKind kind) {
       return in_memory(true);
     case JournalKind::local:
       return on_disk();
+    case JournalKind::postgres:
+      return in_tables();
   }
   return nullptr;
 }

@@ -11,9 +11,9 @@
 /// journal_under_test.cpp.
 namespace parley::test {
 
-enum class JournalKind { memory, memory_with_worker, local };
+enum class JournalKind { memory, memory_with_worker, local, postgres };
 inline constexpr std::array k_journal_kinds{JournalKind::memory, JournalKind::memory_with_worker,
-                                            JournalKind::local};
+                                            JournalKind::local, JournalKind::postgres};
 
 /// An empty journal and what it lives in.
 struct JournalUnderTest {
@@ -30,6 +30,8 @@ inline std::string journal_kind_name(const ::testing::TestParamInfo<JournalKind>
       return "MemoryWithWorker";
     case JournalKind::local:
       return "Local";
+    case JournalKind::postgres:
+      return "Postgres";
   }
   return "Unknown";
 }

@@ -5,7 +5,9 @@ parley_test(NAME codec_test SRCS codec_test.cpp codec_damage_test.cpp codec_gold
 if(TARGET parley_storage)
   parley_test(NAME storage_keys_test SRCS keys_test.cpp LABEL unit DEPS parley::storage)
   parley_test(NAME journal_contract_test SRCS journal_contract_test.cpp journal_under_test.cpp
-    LABEL unit DEPS parley::storage)
+    postgres_instance.cpp LABEL unit DEPS parley::postgres)
+  parley_test(NAME postgres_journal_test SRCS postgres_journal_test.cpp postgres_instance.cpp
+    postgres/parameters_test.cpp LABEL unit DEPS parley::postgres)
   parley_test(NAME local_journal_test SRCS local_journal_test.cpp damage_test.cpp
     upkeep_test.cpp upkeep_full_disk_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp
     local_shards_test.cpp memory_bytes_test.cpp rocks_listeners_test.cpp rocks_shard_copy_test.cpp

@@ -1,7 +1,11 @@
 #include "tests/support/cluster_nodes.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <chrono>
+#include <cstdio>
+#include <set>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -27,33 +31,103 @@ int free_port() {
 
 }  // namespace
 
-ClusterNodes::ClusterNodes(std::string dir, int count, std::vector<std::string> flags)
-    : dir_(std::move(dir)),
-      flags_(std::move(flags)),
-      nodes_(static_cast<size_t>(count)),
-      clients_(static_cast<size_t>(count)) {
-  for (int i = 0; count > 1 && i < count; ++i) {
-    peers_ += (i == 0 ? "" : ",") + name(i) + "=127.0.0.1:" + std::to_string(free_port());
-  }
+ClusterNodes::ClusterNodes(std::string dir, int count, std::vector<std::string> flags,
+                           std::string journal)
+    : dir_(std::move(dir)), flags_(std::move(flags)), journal_(std::move(journal)) {
+  for (int i = 0; i < count; ++i) add({});
   for (int i = 0; i < count; ++i) start(i);
   wait_until_linked();
 }
 
 std::string ClusterNodes::name(int node) { return "parley-" + std::to_string(node); }
 
-void ClusterNodes::start(int node) {
-  const auto at = static_cast<size_t>(node);
+std::string ClusterNodes::peers() const {
+  std::string peers;
+  for (const std::string& peer : peers_) peers += (peers.empty() ? "" : ",") + peer;
+  return peers;
+}
+
+int ClusterNodes::add(std::vector<std::string> flags) {
+  const int node = count();
+  peers_.push_back(name(node) + "=127.0.0.1:" + std::to_string(free_port()));
+  own_flags_.push_back(std::move(flags));
+  nodes_.emplace_back();
+  clients_.emplace_back();
+  return node;
+}
+
+void ClusterNodes::remove_last() {
+  peers_.pop_back();
+  own_flags_.pop_back();
+  nodes_.pop_back();
+  clients_.pop_back();
+}
+
+ServerOptions ClusterNodes::options(int node) const {
   ServerOptions options{.data_dir = data_dir(node), .flags = flags_};
-  if (count() > 1) {
+  const auto& own = own_flags_[static_cast<size_t>(node)];
+  options.flags.insert(options.flags.end(), own.begin(), own.end());
+  if (!journal_.empty()) {
+    const std::vector<std::string> cluster = {"--cluster",
+                                              "shared",
+                                              "--journal",
+                                              journal_,
+                                              "--accept-async-loss",
+                                              "--node",
+                                              name(node),
+                                              "--peers",
+                                              peers_[static_cast<size_t>(node)]};
+    options.flags.insert(options.flags.end(), cluster.begin(), cluster.end());
+  } else if (count() > 1) {
     const std::vector<std::string> cluster = {"--cluster", "static",  "--node",
-                                              name(node),  "--peers", peers_};
+                                              name(node),  "--peers", peers()};
     options.flags.insert(options.flags.end(), cluster.begin(), cluster.end());
   }
-  nodes_[at] = start_server(options);
+  return options;
+}
+
+void ClusterNodes::start(int node) {
+  const auto at = static_cast<size_t>(node);
+  nodes_[at] = start_server(options(node));
   clients_[at] = std::make_unique<Client>(nodes_[at]->address());
 }
 
+bool ClusterNodes::settled_for(int node, const std::vector<int>& nodes) {
+  const auto cluster = client(node).call(pb::GetClusterRequest{});
+  if (!cluster.ok()) return false;
+  std::set<std::string> there;
+  for (const auto& each : cluster->nodes()) {
+    if (each.reachable()) there.insert(each.name());
+  }
+  for (const int each : nodes) {
+    if (!there.contains(name(each))) return false;
+  }
+  return std::ranges::all_of(cluster->shards(), [&](const auto& shard) {
+    return shard.state() == pb::ClusterShard::STATE_SERVED;
+  });
+}
+
+void ClusterNodes::wait_until_settled(const std::vector<int>& nodes) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (const int node : nodes) {
+    while (!settled_for(node, nodes)) {
+      if (std::chrono::steady_clock::now() > until) {
+        const auto cluster = client(node).call(pb::GetClusterRequest{});
+        FAIL() << name(node) << " knows of no settled cluster:\n"
+               << (cluster.ok() ? cluster->ShortDebugString() : cluster.status.message) << "\n"
+               << nodes_[static_cast<size_t>(node)]->output();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+}
+
 void ClusterNodes::wait_until_linked() {
+  if (!journal_.empty()) {
+    std::vector<int> all;
+    for (int i = 0; i < count(); ++i) all.push_back(i);
+    return wait_until_settled(all);
+  }
   for (int i = 0; i < count(); ++i) wait_until_linked(i);
 }
 
@@ -81,6 +155,29 @@ void ClusterNodes::stop(int node) {
 
 void ClusterNodes::stop_all() {
   for (int i = 0; i < count(); ++i) stop(i);
+}
+
+ClusterNodes::Places ClusterNodes::settled(int node) {
+  const auto cluster = client(node).call(pb::GetClusterRequest{});
+  EXPECT_TRUE(cluster.ok()) << cluster.status;
+  Places places;
+  for (const auto& shard : cluster->shards()) {
+    if (shard.state() == pb::ClusterShard::STATE_SERVED) places[shard.shard()] = shard.owner();
+  }
+  return places;
+}
+
+std::string ClusterNodes::parley(int node, const std::string& arguments) {
+  const std::string command = program("parley").string() + " --address " +
+                              nodes_[static_cast<size_t>(node)]->address() + " " + arguments +
+                              " 2>&1";
+  FILE* output = popen(command.c_str(), "r");
+  std::string said;
+  for (std::array<char, 4096> part{}; std::fgets(part.data(), part.size(), output) != nullptr;) {
+    said += part.data();
+  }
+  pclose(output);
+  return said;
 }
 
 int ClusterNodes::home_of(const std::string& thread) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,29 +10,46 @@
 
 namespace parley::test {
 
-/// The nodes of a cluster with storage of their own, each a process, and a client of each.
+/// The nodes of a cluster, each a process, and a client of each: with storage of their own, or with
+/// a journal that they share.
 ///
 /// Owned by a fixture; one thread.
 class ClusterNodes {
  public:
   /// Starts them and waits until each is linked to all others. A count of one is a server alone.
-  ClusterNodes(std::string dir, int count, std::vector<std::string> flags);
+  /// `journal`: the database that they share; empty: none.
+  ClusterNodes(std::string dir, int count, std::vector<std::string> flags,
+               std::string journal = {});
 
   [[nodiscard]] static std::string name(int node);
   [[nodiscard]] int count() const { return static_cast<int>(nodes_.size()); }
-  [[nodiscard]] const std::string& peers() const { return peers_; }
+  [[nodiscard]] std::string peers() const;
   [[nodiscard]] std::string data_dir(int node) const { return dir_ + "/" + name(node); }
   ServerProcess& node(int node) { return *nodes_[static_cast<size_t>(node)]; }
   Client& client(int node) { return *clients_[static_cast<size_t>(node)]; }
 
+  /// One more, not started yet. Those that run know of it once they are started again.
+  int add(std::vector<std::string> flags);
+  /// The last one is no more; it was stopped before.
+  void remove_last();
+
   void start(int node);
+  /// As `start` starts it.
+  [[nodiscard]] ServerOptions options(int node) const;
   /// Every shard answers through each node.
   void wait_until_linked();
+  /// Each shard is served, and each of these nodes knows of all of them.
+  void wait_until_settled(const std::vector<int>& nodes);
   /// Kills all and starts them again.
   void restart();
   /// In order; each must end well.
   void stop(int node);
   void stop_all();
+  using Places = std::map<int, std::string>;
+  /// The owners of the shards, where each one says itself that it serves, as a node knows it.
+  Places settled(int node);
+  /// What the command line says of a node, on both of its outputs.
+  std::string parley(int node, const std::string& arguments);
   /// The number of the node that a conversation lies on.
   int home_of(const std::string& thread);
   /// A fresh conversation that lies on that node.
@@ -39,10 +57,13 @@ class ClusterNodes {
 
  private:
   void wait_until_linked(int node);
+  [[nodiscard]] bool settled_for(int node, const std::vector<int>& nodes);
 
   const std::string dir_;
   const std::vector<std::string> flags_;
-  std::string peers_;
+  const std::string journal_;
+  std::vector<std::string> peers_;                   ///< NAME=HOST:PORT, by the node's number
+  std::vector<std::vector<std::string>> own_flags_;  ///< the same
   std::vector<std::unique_ptr<ServerProcess>> nodes_;
   std::vector<std::unique_ptr<Client>> clients_;
 };

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vector>
+
+#include "cluster/ownership.hpp"
+
+namespace parley {
+
+/// What a node has of the shards, for whoever looks. Any thread.
+class ShardsView {
+ public:
+  virtual ~ShardsView() = default;
+  struct Look {
+    Holding holding;
+    NodeName wanted;       ///< nobody: stays where it is
+    bool resting = false;  ///< nothing is under way
+    bool serving = false;  ///< here, now
+  };
+  /// By the shard's number, as of the last change.
+  [[nodiscard]] virtual std::vector<Look> look() const = 0;
+};
+
+}  // namespace parley

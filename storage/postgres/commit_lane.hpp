@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "storage/heads.hpp"
+#include "storage/postgres/connection.hpp"
+#include "storage/telling.hpp"
+
+namespace parley::postgres {
+
+/// A snapshot to be kept of what is committed.
+struct SnapshotWish {
+  ConversationKey key;
+  std::shared_ptr<const State> state;
+};
+
+/// Commits of some shards: what gathers while one group is written becomes the next, one statement.
+///
+/// Owned by a journal; has one thread and one session. Any thread may submit; waiters are told on
+/// the lane's thread. Invariants: I1 (nobody is told committed before the database said so); where
+/// the outcome of a group is unknown, its shards' epochs are raised before anything of them is read
+/// or written again, so that what may still be under way there comes too late.
+class CommitLane {
+ public:
+  struct Options {
+    ConnectionOptions connection;
+    size_t group_commits_max = 256;
+    size_t group_bytes_max = 4U << 20;
+    size_t snapshots_max = 256;  ///< that wait; more are forgotten
+  };
+  /// `uncertain`: by shard; set while a group's outcome is unknown there.
+  CommitLane(Options options, Heads& heads, std::vector<std::atomic<bool>>& uncertain);
+  /// Writes what was submitted first, as far as the database answers.
+  ~CommitLane();
+  CommitLane(const CommitLane&) = delete;
+  CommitLane& operator=(const CommitLane&) = delete;
+
+  /// Each conversation has at most one under way, as Heads sees to it.
+  void submit(std::shared_ptr<Pending> pending);
+  void keep_snapshot(SnapshotWish wish);
+
+  [[nodiscard]] size_t queued_bytes() const {
+    return queued_bytes_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
+
+ private:
+  using Group = std::vector<std::shared_ptr<Pending>>;
+
+  void run();
+  Group next_group();
+  void write(const Group& group);
+  /// The outcomes of a group; the error where all had the same one.
+  Result<std::vector<WriteOutcome>> try_to_write(const Group& group);
+  /// One by one: what is wrong with one is not the others' fault.
+  void write_apart(const Group& group);
+  void tell(const Group& group, const std::vector<WriteOutcome>& outcomes);
+  void tell_all(const Group& group, WriteOutcome outcome);
+  /// Until nothing of the group can be carried out any more that was not by then.
+  void settle_epochs(const Group& group);
+  Status raise_epochs(const std::vector<Shard>& shards);
+  void write_snapshot(const SnapshotWish& wish);
+  Result<Connection*> session();
+  /// False where the lane is to end.
+  bool rest(std::chrono::milliseconds time);
+
+  const Options options_;
+  Heads& heads_;
+  std::vector<std::atomic<bool>>& uncertain_;
+  std::unique_ptr<Connection> session_;  ///< the thread's
+  std::atomic<size_t> queued_bytes_{0};
+  std::atomic<uint64_t> groups_{0};
+  std::atomic<uint64_t> commits_{0};
+
+  std::mutex mutex_;  ///< guards all below
+  std::condition_variable arrived_;
+  std::deque<std::shared_ptr<Pending>> queue_;
+  std::deque<SnapshotWish> snapshots_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace parley::postgres

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "storage/postgres/parameters.hpp"
+
+struct pg_conn;
+struct pg_result;
+
+namespace parley::postgres {
+
+/// What a statement gave. Owns it; one thread.
+class Rows {
+ public:
+  explicit Rows(pg_result* result);
+
+  [[nodiscard]] int count() const;
+  [[nodiscard]] bool is_null(int row, int column) const;
+  [[nodiscard]] bool boolean(int row, int column) const;
+  [[nodiscard]] int64_t number(int row, int column) const;  ///< int4 or int8
+  [[nodiscard]] std::string_view bytes(int row, int column) const;
+  [[nodiscard]] std::string text(int row, int column) const {
+    return std::string(bytes(row, column));
+  }
+  [[nodiscard]] WallTime time(int row, int column) const;
+  [[nodiscard]] Id128 uuid(int row, int column) const {
+    return Id128::from_bytes(bytes(row, column));
+  }
+  /// The elements of an array without nulls; none where the column is null.
+  [[nodiscard]] std::vector<std::string_view> array(int row, int column) const;
+
+ private:
+  struct Clear {
+    void operator()(pg_result* result) const;
+  };
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+struct ConnectionOptions {
+  std::string url;  ///< postgres://..., or key=value pairs as libpq knows them
+  std::chrono::milliseconds connect_max{5'000};
+  /// The server gives a statement up after this; this side waits a little longer, then closes.
+  std::chrono::milliseconds statement_max{10'000};
+  std::chrono::milliseconds lock_max{5'000};
+};
+
+/// A session of a PostgreSQL server.
+///
+/// Owned by whoever uses it, one thread at a time, which waits for the server but never longer than
+/// the options say.
+///
+/// What errors say of a statement: UNKNOWN, it may have been carried out; every other, it was not:
+/// UNAVAILABLE, the server could not be reached or is about to go; ABORTED, it collided and may be
+/// tried again; RESOURCE_EXHAUSTED; FAILED_PRECONDITION, the server is not what it must be (it only
+/// reads, lacks the schema, refuses the user); INTERNAL, the statement is wrong.
+class Connection {
+ public:
+  static Result<std::unique_ptr<Connection>> open(const ConnectionOptions& options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// One statement, in a transaction of its own.
+  Result<Rows> run(const char* sql, const Parameters& parameters = {});
+  /// Statements without parameters, as one transaction.
+  Status run_all(const std::string& sql);
+  /// Nothing can be run any more.
+  [[nodiscard]] bool broken() const { return broken_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  explicit Connection(ConnectionOptions options) : options_(std::move(options)) {}
+  Status connect();
+  Status prepare_session();
+  /// What an idle session was told: that the server goes.
+  Status look_alive();
+  Status send(bool sent, Clock::time_point until);
+  Result<Rows> receive(Clock::time_point until);
+  bool wait(short events, Clock::time_point until) const;
+  Status lost(bool after_sending);
+  static void note(void* self, const pg_result* notice);
+
+  struct Finish {
+    void operator()(pg_conn* connection) const;
+  };
+  const ConnectionOptions options_;
+  std::unique_ptr<pg_conn, Finish> connection_;
+  bool broken_ = false;
+  bool warned_ = false;  ///< while the statement at hand ran
+};
+
+/// The address without a password, for people.
+std::string shown_url(const std::string& url);
+
+}  // namespace parley::postgres

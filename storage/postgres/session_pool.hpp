@@ -1,0 +1,41 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "storage/postgres/connection.hpp"
+
+namespace parley::postgres {
+
+/// Sessions for reads, lent one at a time.
+///
+/// Owned by a journal. Any thread, which waits where all are lent. Bounded: so many sessions are
+/// open at most. What only reads is done again on another session where its own broke.
+class SessionPool {
+ public:
+  SessionPool(ConnectionOptions options, size_t sessions_max)
+      : options_(std::move(options)), sessions_max_(sessions_max) {}
+
+  /// Errors as Connection::run says them, but never UNKNOWN.
+  Result<Rows> read(const char* sql, const Parameters& parameters);
+  /// For what may be carried out twice.
+  Result<Rows> change(const char* sql, const Parameters& parameters) {
+    return read(sql, parameters);
+  }
+
+ private:
+  Result<std::unique_ptr<Connection>> take();
+  void give_back(std::unique_ptr<Connection> session);
+
+  const ConnectionOptions options_;
+  const size_t sessions_max_;
+  std::mutex mutex_;  ///< guards all below
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<Connection>> idle_;
+  size_t lent_ = 0;
+};
+
+}  // namespace parley::postgres

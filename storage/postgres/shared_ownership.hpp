@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "storage/ownership_table.hpp"
+#include "storage/postgres/connection.hpp"
+
+namespace parley::postgres {
+
+/// The tables parley.nodes and parley.shards, through a session of its own.
+///
+/// Owned by whoever keeps a node's lease; one thread.
+class SharedOwnership final : public OwnershipTable {
+ public:
+  explicit SharedOwnership(ConnectionOptions options) : options_(std::move(options)) {}
+
+  Result<bool> join(const Member& self) override;
+  Result<bool> renew(const Member& self) override;
+  Result<Membership> read() override;
+  Status bury(const std::vector<Member>& silent) override;
+  Status take(const Member& self, const std::vector<Shard>& shards) override;
+  Status give(const Member& self, Shard shard, Epoch epoch, const Member& to) override;
+  Status leave(const Member& self) override;
+
+ private:
+  Result<Rows> run(const char* sql, const Parameters& parameters = {});
+
+  const ConnectionOptions options_;
+  std::unique_ptr<Connection> session_;
+};
+
+}  // namespace parley::postgres

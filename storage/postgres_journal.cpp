@@ -1,0 +1,177 @@
+#include "storage/postgres_journal.hpp"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "storage/memory_bytes.hpp"
+#include "storage/pages.hpp"
+#include "storage/postgres/reads.hpp"
+#include "storage/postgres/schema.hpp"
+
+namespace parley {
+
+using postgres::Parameters;
+
+Result<std::unique_ptr<PostgresJournal>> PostgresJournal::open(PostgresOptions options) {
+  std::unique_ptr<PostgresJournal> journal(new PostgresJournal(std::move(options)));
+  if (Status status = journal->start(); !status.ok()) return status;
+  return journal;
+}
+
+PostgresJournal::PostgresJournal(PostgresOptions options)
+    : options_(std::move(options)),
+      uncertain_(options_.shard_count),
+      heads_(options_.shard_count,
+             [this](std::shared_ptr<Pending> pending) {
+               const Shard shard = pending->commit.shard;
+               lane(shard).submit(std::move(pending));
+             }),
+      sessions_(options_.connection, options_.read_sessions) {}
+
+PostgresJournal::~PostgresJournal() {
+  heads_.close();
+  lanes_.clear();
+}
+
+Status PostgresJournal::start() {
+  auto session = postgres::Connection::open(options_.connection);
+  if (!session.ok()) return session.status();
+  if (Status status = postgres::migrate(**session, options_.shard_count); !status.ok()) {
+    return status;
+  }
+  if (!options_.accept_async_loss) {
+    if (Status status = postgres::check_durability(**session); !status.ok()) return status;
+  }
+  auto id = postgres::store_id(**session);
+  if (!id.ok()) return id.status();
+  store_id_ = *std::move(id);
+  const auto epochs = (*session)->run("SELECT shard, epoch FROM parley.shards");
+  if (!epochs.ok()) return epochs.status();
+  for (int i = 0; i < epochs->count(); ++i) {
+    heads_.restore_epoch({static_cast<uint16_t>(epochs->number(i, 0))},
+                         {static_cast<uint64_t>(epochs->number(i, 1))});
+  }
+  for (size_t i = 0; i < options_.lanes; ++i) {
+    lanes_.push_back(std::make_unique<postgres::CommitLane>(
+        postgres::CommitLane::Options{.connection = options_.connection}, heads_, uncertain_));
+  }
+  return absl::OkStatus();
+}
+
+/// State and window, of one version: what a reset takes away between two statements is not damage.
+Result<Loaded> PostgresJournal::read_for(const ConversationKey& key, Shard shard) {
+  while (true) {
+    Loaded loaded;
+    auto state = postgres::read_stored_state(sessions_, key, {}, &loaded.events_since_snapshot);
+    if (!state.ok()) return state.status();
+    loaded.state = *std::move(state);
+    const size_t window = loaded.state.policy.hot_window_messages;
+    if (loaded.state.last_sequence.value == 0 || window == 0) return loaded;
+    auto recent = postgres::read_stored_messages(
+        sessions_, recent_range(loaded.state, shard),
+        {.count_max = window, .bytes_max = options_.limits.hot_window_bytes});
+    if (recent.ok()) {
+      loaded.recent.assign(std::make_move_iterator(recent->rbegin()),
+                           std::make_move_iterator(recent->rend()));
+      return loaded;
+    }
+    if (!absl::IsDataLoss(recent.status())) return recent.status();
+    const auto now = postgres::read_head(sessions_, key);
+    if (!now.ok()) return now.status();
+    if (*now && (*now)->head.version == loaded.state.version) return recent.status();
+  }
+}
+
+Result<Loaded> PostgresJournal::load(const ConversationKey& key, Shard shard) {
+  Loaded loaded;
+  auto state = heads_.load(key, shard, [&]() -> Result<State> {
+    if (uncertain_[shard.value]) {
+      return absl::UnavailableError(
+          "the database has not said yet what became of earlier changes; try again");
+    }
+    auto read = read_for(key, shard);
+    if (!read.ok()) return read.status();
+    loaded = *std::move(read);
+    return loaded.state;
+  });
+  if (!state.ok()) return state.status();
+  return loaded;
+}
+
+void PostgresJournal::commit(Commit commit, CommitWaiter* waiter) {
+  Bell bell;
+  if (lane(commit.shard).queued_bytes() > options_.queued_bytes_max) {
+    return bell.tell(*waiter, WriteOutcome::not_written);
+  }
+  const size_t bytes = sizeof(Pending) + memory_bytes(commit);
+  auto pending = std::make_shared<Pending>(std::move(commit), waiter);
+  pending->bytes = bytes;
+  if (const auto outcome = heads_.admit(pending)) bell.tell(*waiter, *outcome);
+}
+
+void PostgresJournal::keep_snapshot(const ConversationKey& key, Shard shard,
+                                    std::shared_ptr<const State> state) {
+  if (state->exists) lane(shard).keep_snapshot({key, std::move(state)});
+}
+
+void PostgresJournal::release(const ConversationKey& key) {
+  heads_.release(key, shard_of_key(key));
+}
+
+Status PostgresJournal::raise_epoch(Shard shard, Epoch epoch) {
+  const auto rows = sessions_.change(
+      "UPDATE parley.shards SET epoch = greatest(epoch, $2) WHERE shard = $1 RETURNING epoch",
+      Parameters().int4(shard.value).int8(static_cast<int64_t>(epoch.value)));
+  if (!rows.ok()) return rows.status();
+  if (rows->count() != 1) {
+    return absl::DataLossError(
+        absl::StrCat("shard ", shard.value, " is not in the table parley.shards"));
+  }
+  heads_.raise(shard, {static_cast<uint64_t>(rows->number(0, 0))}, [](Epoch) {});
+  return absl::OkStatus();
+}
+
+Result<State> PostgresJournal::read_state(const ConversationKey& key, Shard) {
+  auto state = postgres::read_stored_state(sessions_, key);
+  if (state.ok() && !state->exists) return nothing_stored(key);
+  return state;
+}
+
+Result<State> PostgresJournal::read_state_at(const ConversationKey& key, Shard, Version version) {
+  if (version.value == 0) return version_not_stored(key, version, {});
+  return postgres::read_stored_state(sessions_, key, version);
+}
+
+Result<EventList> PostgresJournal::read_events(const ConversationKey& key, Shard, Version after,
+                                               PageBounds bounds) {
+  return postgres::read_stored_events(sessions_, key, after, bounds);
+}
+
+Result<std::vector<Message>> PostgresJournal::read_messages(const MessageRange& range,
+                                                            PageBounds bounds) {
+  return postgres::read_stored_messages(sessions_, range, bounds);
+}
+
+Result<ListedPage> PostgresJournal::list(const ListQuery& query) {
+  return postgres::read_list(sessions_, query);
+}
+
+Result<std::vector<UnfinishedRelease>> PostgresJournal::unfinished_releases() {
+  const auto rows = sessions_.read(
+      "SELECT tenant, thread_id FROM parley.conversations WHERE owes_parents", Parameters());
+  if (!rows.ok()) return rows.status();
+  std::vector<UnfinishedRelease> unfinished;
+  for (int i = 0; i < rows->count(); ++i)
+    unfinished.push_back({{rows->text(i, 0), rows->text(i, 1)}});
+  return unfinished;
+}
+
+Status PostgresJournal::purge(WallTime now) {
+  return sessions_
+      .change("DELETE FROM parley.conversations WHERE NOT is_live AND forget_time <= $1",
+              Parameters().time(now))
+      .status();
+}
+
+}  // namespace parley

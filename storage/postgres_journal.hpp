@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "conversation/limits.hpp"
+#include "storage/heads.hpp"
+#include "storage/journal.hpp"
+#include "storage/postgres/commit_lane.hpp"
+#include "storage/postgres/session_pool.hpp"
+
+namespace parley {
+
+struct PostgresOptions {
+  postgres::ConnectionOptions connection;
+  uint32_t shard_count = 256;
+  size_t lanes = 2;          ///< statements that write at once
+  size_t read_sessions = 4;  ///< reads at once
+  size_t queued_bytes_max = 64U << 20;
+  bool accept_async_loss = false;  ///< else a database that may lose what it committed is refused
+  Limits limits;
+};
+
+/// The journal that the nodes of a cluster share: tables of a PostgreSQL database.
+///
+/// Owned by the server. Any thread may call; reads wait for the database, never longer than the
+/// connection's options say. Waiters are told on a lane's thread or, when refused, on the caller's.
+/// Invariants: I1, I3 and I7 by the database itself (parley.commit_1), which takes a batch only
+/// under the shard's epoch and on the version that is stored; I10, for a commit is visible before
+/// it is told. Unlike a local journal's, an outcome that is unknown is not the end: the epochs of
+/// its shards rise, and what is loaded next is true. Not its job: who owns which shard.
+class PostgresJournal final : public Journal {
+ public:
+  /// Makes the tables where there are none. Errors say what to do.
+  static Result<std::unique_ptr<PostgresJournal>> open(PostgresOptions options);
+  /// Writes what was submitted, as far as the database answers.
+  ~PostgresJournal() override;
+  PostgresJournal(const PostgresJournal&) = delete;
+  PostgresJournal& operator=(const PostgresJournal&) = delete;
+
+  Result<Loaded> load(const ConversationKey& key, Shard shard) override;
+  void commit(Commit commit, CommitWaiter* waiter) override;
+  void keep_snapshot(const ConversationKey& key, Shard shard,
+                     std::shared_ptr<const State> state) override;
+  void release(const ConversationKey& key) override;
+  Status raise_epoch(Shard shard, Epoch epoch) override;
+  Epoch epoch(Shard shard) const override { return heads_.epoch(shard); }
+  Result<State> read_state(const ConversationKey& key, Shard shard) override;
+  Result<State> read_state_at(const ConversationKey& key, Shard shard, Version version) override;
+  Result<EventList> read_events(const ConversationKey& key, Shard shard, Version after,
+                                PageBounds bounds) override;
+  Result<std::vector<Message>> read_messages(const MessageRange& range, PageBounds bounds) override;
+  Result<ListedPage> list(const ListQuery& query) override;
+  Result<std::vector<UnfinishedRelease>> unfinished_releases() override;
+
+  /// The shard is owned under this epoch, as the tables say already.
+  void know_epoch(Shard shard, Epoch epoch) {
+    heads_.raise(shard, epoch, [](Epoch) {});
+  }
+  /// Forgets what is left of deleted conversations whose retries are over by this time.
+  Status purge(WallTime now);
+  [[nodiscard]] const std::string& store_id() const { return store_id_; }
+
+ private:
+  explicit PostgresJournal(PostgresOptions options);
+  Status start();
+  Result<Loaded> read_for(const ConversationKey& key, Shard shard);
+  [[nodiscard]] postgres::CommitLane& lane(Shard shard) const {
+    return *lanes_[shard.value % lanes_.size()];
+  }
+  [[nodiscard]] Shard shard_of_key(const ConversationKey& key) const {
+    return shard_of(key_hash(key), options_.shard_count);
+  }
+
+  const PostgresOptions options_;
+  std::string store_id_;
+  /// A commit's outcome is unknown: nothing is read for an activation before that is settled.
+  std::vector<std::atomic<bool>> uncertain_;
+  Heads heads_;
+  postgres::SessionPool sessions_;
+  std::vector<std::unique_ptr<postgres::CommitLane>> lanes_;
+};
+
+}  // namespace parley
