@@ -356,7 +356,8 @@ void CafTransport::keep_connected() {
         links.push_back(peer.link);
         const bool open = peer.link->session() != 0;
         if (open) peer.wait_micros = 0;
-        if (std::exchange(peer.hurry, false)) peer.next_try = {};
+        // Not while a hello is under way: a second one would end what the first brings about.
+        if (std::exchange(peer.hurry, false)) peer.next_try = peer.greeted;
         const bool wanted = peer.present && peer.dials && !open;
         if (wanted && peer.next_try <= now) to_dial.emplace_back(&peer, peer.address);
       }
@@ -374,8 +375,9 @@ void CafTransport::connect(Peer& peer, const PeerAddress& address) {
   auto door = dial(address);
   if (!door) return;
   system_.spawn<caf::hidden>(dialing_end, shared_, peer.link, *door);
-  peer.next_try = {steady_().micros +
-                   std::chrono::duration_cast<std::chrono::microseconds>(k_hello_timeout).count()};
+  peer.greeted = {steady_().micros +
+                  std::chrono::duration_cast<std::chrono::microseconds>(k_hello_timeout).count()};
+  peer.next_try = peer.greeted;
 }
 
 }  // namespace parley

@@ -94,6 +94,7 @@ class CafTransport final : public PeerTransport {
     bool hurry = false;   ///< it may be there by now: no waiting
     bool dials = false;   ///< this node connects, not the other one
     SteadyTime next_try;  ///< the keeper's, as the next
+    SteadyTime greeted;   ///< then the last hello is answered, or was in vain
     int64_t wait_micros = 0;
   };
 

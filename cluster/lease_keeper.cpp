@@ -154,7 +154,7 @@ Status LeaseKeeper::reconcile(const OwnedShard& shard, const std::vector<Member>
   if (!mine.serving || mine.epoch != shard.epoch) {
     // Under a higher epoch than it was held under, it came back.
     if (Status status = gate_.serve(shard.shard, shard.epoch); !status.ok()) return status;
-    mine = {true, shard.epoch, {}, false};
+    mine = {.serving = true, .epoch = shard.epoch};
   } else if (mine.given_up) {
     gate_.resume(shard.shard);
     mine.giving.reset();
@@ -185,13 +185,18 @@ void LeaseKeeper::act(const Membership& seen) {
 }
 
 void LeaseKeeper::begin_to_give(Shard shard, const Member& to) {
-  mine_[shard.value].giving = to;
-  gate_.hold(shard, [this, shard] { thread_.post([this, shard] { on_held(shard); }); });
+  Mine& mine = mine_[shard.value];
+  mine.giving = to;
+  mine.hold = ++holds_;
+  gate_.hold(shard, [this, shard, hold = mine.hold] {
+    thread_.post([this, shard, hold] { on_held(shard, hold); });
+  });
 }
 
-void LeaseKeeper::on_held(Shard shard) {
+void LeaseKeeper::on_held(Shard shard, uint64_t hold) {
   Mine& mine = mine_[shard.value];
-  if (!mine.serving || !mine.giving) return;
+  // What an earlier hold waited for says nothing of this one.
+  if (!mine.serving || !mine.giving || mine.hold != hold) return;
   const Member to = *mine.giving;
   const Status given = table_.give(self_, shard, mine.epoch, to);
   if (!given.ok()) complain(given);

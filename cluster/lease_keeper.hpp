@@ -63,6 +63,7 @@ class LeaseKeeper final : public ShardsView {
     bool serving = false;
     Epoch epoch;
     std::optional<Member> giving;  ///< to whom; calls are held
+    uint64_t hold = 0;             ///< which time that calls are held
     bool given_up = false;         ///< nobody knows yet whether it was given
   };
 
@@ -76,7 +77,7 @@ class LeaseKeeper final : public ShardsView {
   Status reconcile(const OwnedShard& shard, const std::vector<Member>& members);
   void act(const Membership& seen);
   void begin_to_give(Shard shard, const Member& to);
-  void on_held(Shard shard);
+  void on_held(Shard shard, uint64_t hold);
   /// Buried: whatever this start owned is another's.
   void lose_everything();
   void stop_serving(Shard shard, const NodeName& to, Epoch epoch);
@@ -99,6 +100,7 @@ class LeaseKeeper final : public ShardsView {
   SteadyTime next_round_;
   SilenceWatch watch_;
   std::vector<Mine> mine_;
+  uint64_t holds_ = 0;
 
   mutable std::mutex mutex_;  ///< guards all below
   std::condition_variable changed_;

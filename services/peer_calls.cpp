@@ -26,7 +26,8 @@ void PeerCalls::serve(const NodeName& from, PeerRequest request, Reply reply) {
   };
   // A later release may ask for more than this one can.
   if (found == methods_.end()) return refuse(ErrorId::unimplemented);
-  if (node_.traffic.draining) return refuse(ErrorId::server_draining);
+  // Where nodes share a journal everything was passed on before: who asks still is told to whom.
+  if (node_.traffic.draining && node_.local != nullptr) return refuse(ErrorId::server_draining);
   found->second(from, request, std::move(reply));
 }
 
@@ -48,7 +49,9 @@ void Forwarding::answered(PeerAnswer answer) {
 void Forwarding::failed(PeerFailure failure) {
   const ApiError error = error_of(failure, owner_);
   // Where nodes share a journal somebody else will have it soon, if that node is gone.
-  const bool soon = failure == PeerFailure::not_sent && node_.local == nullptr;
+  const bool harmless =
+      failure == PeerFailure::not_sent || (failure == PeerFailure::lost && repeatable_);
+  const bool soon = harmless && node_.local == nullptr;
   soon ? client_.finish_unless_anew(error) : client_.finish_error(error);
   delete this;
 }

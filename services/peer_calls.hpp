@@ -106,8 +106,9 @@ class PeerCalls final : public PeerServer {
 /// Owns itself: gone once told.
 class Forwarding final : public PeerWaiter {
  public:
-  Forwarding(Node& node, Reply& client, NodeName owner)
-      : node_(node), client_(client), owner_(std::move(owner)) {}
+  /// `repeatable`: carried out twice it is as if it had been once.
+  Forwarding(Node& node, Reply& client, NodeName owner, bool repeatable)
+      : node_(node), client_(client), owner_(std::move(owner)), repeatable_(repeatable) {}
 
   void answered(PeerAnswer answer) override;
   void failed(PeerFailure failure) override;
@@ -116,6 +117,7 @@ class Forwarding final : public PeerWaiter {
   Node& node_;
   Reply& client_;
   const NodeName owner_;
+  const bool repeatable_;
 };
 
 /// For what is told to another node, come of it what may.
@@ -152,6 +154,16 @@ ApiError error_of(const PeerAnswer& answer);
 /// Refuses what another node asked where the shard does not lie here; false where it does.
 bool refused(Node& node, Shard shard, Reply& call);
 
+/// Reads, and changes that have an id to be known by again.
+template <class Request>
+bool is_repeatable(const Request& request) {
+  if constexpr (requires { request.request_id(); }) {
+    return !request.request_id().empty();
+  } else {
+    return true;
+  }
+}
+
 /// Hands the call on where its conversation's shard lies elsewhere; false where it is to be carried
 /// out here.
 template <class Request>
@@ -166,7 +178,7 @@ bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) 
   }
   node.router->ask(
       *owner, {method, call->tenant, call->request.SerializeAsString(), forwarded_micros(*call)},
-      new Forwarding(node, *call, *owner));
+      new Forwarding(node, *call, *owner, is_repeatable(call->request)));
   return true;
 }
 

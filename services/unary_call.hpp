@@ -41,7 +41,8 @@ class Reply {
     if (is_not_owner(error)) return finish_unless_anew(error);
     finish_status(to_grpc_status(error));
   }
-  /// The same for any error of which it is certain that nothing was done.
+  /// The same for any error after which the call may be carried out anew: nothing was done, or it
+  /// makes no difference.
   void finish_unless_anew(const ApiError& error) {
     if (!begin_anew()) finish_status(to_grpc_status(error));
   }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <random>
 #include <set>
@@ -73,6 +74,39 @@ class SharedCluster : public testing::Test {
     }
   }
 
+  /// Each node goes in turn and comes back, while calls come by way of another.
+  void expect_no_call_fails(const std::function<void(int node)>& end) {
+    start_all();
+    std::vector<std::string> threads;
+    for (int i = 0; i < 24; ++i) {
+      threads.push_back("talk-" + std::to_string(i));
+      ASSERT_TRUE(client(0).call(create(threads.back())).ok());
+    }
+    std::vector<int> appended(threads.size());
+    for (int gone = 0; gone < k_nodes; ++gone) {
+      std::atomic<bool> over{false};
+      Client other(nodes_->node((gone + 1) % k_nodes).address());
+      std::thread writer([&] {
+        for (size_t i = 0; !over; i = (i + 1) % threads.size()) {
+          const auto answer = other.call(with_request_id(append(threads[i], {"more"})));
+          EXPECT_TRUE(answer.ok()) << answer.status;
+          ++appended[i];
+          EXPECT_EQ(must_get(other, threads[i]).version(), 1 + appended[i]);
+        }
+      });
+      std::this_thread::sleep_for(milliseconds(200));
+      end(gone);
+      std::this_thread::sleep_for(milliseconds(200));
+      nodes_->start(gone);
+      nodes_->wait_until_linked();
+      over = true;
+      writer.join();
+    }
+    for (size_t i = 0; i < threads.size(); ++i) {
+      EXPECT_EQ(read_all(client(2), threads[i]).size(), static_cast<size_t>(appended[i]));
+    }
+  }
+
   PostgresInstance& database_ = PostgresInstance::of_this_process();
   TempDir dir_;
   std::unique_ptr<ClusterNodes> nodes_;
@@ -122,38 +156,14 @@ TEST_F(SharedCluster, SaysWhatIsTheDatabasesOwnBusiness) {
   EXPECT_EQ(client(0).call(move).status.reason, "SHARDS_PLACE_THEMSELVES");
 }
 
-/// Each node is drained in turn while calls come by way of the others: none of them fails.
+/// Drained, so that nothing of it is missed.
 TEST_F(SharedCluster, NoCallFailsWhileNodesAreUpdatedOneByOne) {
-  start_all();
-  std::vector<std::string> threads;
-  for (int i = 0; i < 24; ++i) {
-    threads.push_back("talk-" + std::to_string(i));
-    ASSERT_TRUE(client(0).call(create(threads.back())).ok());
-  }
-  std::vector<int> appended(threads.size());
-  for (int updated = 0; updated < k_nodes; ++updated) {
-    std::atomic<bool> over{false};
-    const int by = (updated + 1) % k_nodes;
-    Client other(nodes_->node(by).address());
-    std::thread writer([&] {
-      for (size_t i = 0; !over; i = (i + 1) % threads.size()) {
-        const auto answer = other.call(with_request_id(append(threads[i], {"more"})));
-        EXPECT_TRUE(answer.ok()) << answer.status;
-        ++appended[i];
-        EXPECT_EQ(must_get(other, threads[i]).version(), 1 + appended[i]);
-      }
-    });
-    std::this_thread::sleep_for(milliseconds(200));
-    nodes_->stop(updated);
-    std::this_thread::sleep_for(milliseconds(200));
-    nodes_->start(updated);
-    nodes_->wait_until_linked();
-    over = true;
-    writer.join();
-  }
-  for (size_t i = 0; i < threads.size(); ++i) {
-    EXPECT_EQ(read_all(client(2), threads[i]).size(), static_cast<size_t>(appended[i]));
-  }
+  expect_no_call_fails([&](int node) { nodes_->stop(node); });
+}
+
+/// Calls with a request id, and reads, wait for whoever takes over.
+TEST_F(SharedCluster, NoCallFailsWhileNodesAreKilledOneByOne) {
+  expect_no_call_fails([&](int node) { nodes_->node(node).kill(); });
 }
 
 TEST_F(SharedCluster, LosesAndDoublesNothingOverKills) {
