@@ -1,5 +1,8 @@
 #include "services/import_run.hpp"
 
+#include <chrono>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "services/import_step.hpp"
@@ -8,6 +11,9 @@ namespace parley {
 namespace {
 
 constexpr size_t k_under_way_max = 64;
+/// How often a conversation is tried again that is on its way to another node, and after how long.
+constexpr int k_tries_max = 100;
+constexpr auto k_again_after = std::chrono::milliseconds(100);
 
 /// What of a record could not be decoded.
 enum class Part : uint8_t { line, header, messages, unknown };
@@ -22,8 +28,9 @@ Part part_of(const ApiError& why) {
 
 }  // namespace
 
-/// One conversation being imported: created, then given what it lacks, all appends at once. The
-/// steps run wherever its calls are answered; the run's thread waits for `over`.
+/// One conversation being imported: created, then given what it lacks, all appends at once; from
+/// the beginning where it moved meanwhile. The steps run wherever its calls are answered; the run's
+/// thread waits for `over`.
 class ImportRun::Job : public std::enable_shared_from_this<Job> {
  public:
   Job(Node& node, Address address, std::function<void()> on_over)
@@ -33,8 +40,7 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
 
   void start(std::vector<ImportPiece> pieces) {
     pieces_ = std::move(pieces);
-    import_piece(node_, address_, std::move(pieces_.front().asked),
-                 [self = shared_from_this()](const ImportStep& step) { self->on_created(step); });
+    begin();
   }
 
   void refuse(const ApiError& error) {
@@ -56,9 +62,30 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
   }
 
  private:
+  void begin() {
+    import_piece(node_, address_, pieces_.front().asked,
+                 [self = shared_from_this()](const ImportStep& step) { self->on_created(step); });
+  }
+
+  /// Nothing was done, or it makes no difference (each piece has a request id), and it goes well
+  /// soon.
+  bool begins_anew(const ApiError& why) {
+    const bool gone_over = node_.router != nullptr && node_.local == nullptr &&
+                           why.code == absl::StatusCode::kUnavailable &&
+                           why.reason != error_row(ErrorId::server_draining).reason;
+    if (!is_not_owner(why) && !gone_over) return false;
+    if (tries_++ >= k_tries_max || node_.traffic.draining) return false;
+    node_.in_background([self = shared_from_this()] {
+      std::this_thread::sleep_for(k_again_after);
+      self->begin();
+    });
+    return true;
+  }
+
   void on_created(const ImportStep& step) {
+    if (step.refused && begins_anew(*step.refused)) return;
     if (step.refused) return refuse(*step.refused);
-    created_ = step.created;
+    created_ = created_ || step.created;
     there_ = step.there;
     append_missing();
   }
@@ -83,7 +110,7 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
     // and the piece behind it would take its place.
     if (node_.elsewhere(address_) != nullptr) return append_next(std::move(missing), 0);
     for (ImportPiece* piece : missing) {
-      import_piece(node_, address_, std::move(piece->asked),
+      import_piece(node_, address_, piece->asked,
                    [self = shared_from_this(), count = piece->count](const ImportStep& step) {
                      self->on_appended(step, count);
                    });
@@ -103,17 +130,21 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
         self->append_next(std::move(missing), next + 1);
       }
     };
-    import_piece(node_, address_, std::move(piece.asked), std::move(done));
+    import_piece(node_, address_, piece.asked, std::move(done));
   }
 
   void on_appended(const ImportStep& step, uint64_t count) {
     absl::MutexLock lock(&mutex_);
     if (step.refused) {
-      set_refused(*step.refused);
+      refusal_ = *step.refused;
     } else if (!step.replayed) {
       imported_ += count;
     }
-    if (--left_ == 0) end();
+    if (--left_ > 0) return;
+    const auto refusal = std::exchange(refusal_, std::nullopt);
+    if (refusal && begins_anew(*refusal)) return;
+    if (refusal) set_refused(*refusal);
+    end();
   }
 
   void set_refused(const ApiError& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -139,10 +170,12 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
   std::vector<ImportPiece> pieces_;
   Sequence there_;
   bool created_ = false;
+  int tries_ = 0;
 
   absl::Mutex mutex_;
   size_t left_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t imported_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<ApiError> refusal_ ABSL_GUARDED_BY(mutex_);  ///< of a piece
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   v1::ImportConversationsResponse response_ ABSL_GUARDED_BY(mutex_);
 };

@@ -18,6 +18,7 @@
 #include "services/config.hpp"
 #include "services/release.hpp"
 #include "services/server.hpp"
+#include "storage/postgres/connection.hpp"
 
 /// Read by jemalloc, before main. Memory that was freed goes back to the system soon, also when
 /// nothing is allocated any more: an idle server keeps none for calls to come.
@@ -82,8 +83,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "parleyd: %s\n", why.c_str());
     return EXIT_FAILURE;
   }
-  spdlog::info("parleyd {} ({}) serves on port {}, data in {}", parley::k_release, parley::k_commit,
-               (*server)->port(), config.data_dir);
+  const std::string kept = config.cluster == "shared"
+                               ? "journal at " + parley::postgres::shown_url(config.journal)
+                               : "data in " + config.data_dir;
+  spdlog::info("parleyd {} ({}) serves on port {}, {}", parley::k_release, parley::k_commit,
+               (*server)->port(), kept);
   if (!config.port_file.empty() && !write_port(config.port_file, (*server)->port())) {
     std::fprintf(stderr, "parleyd: cannot write the port file %s\n", config.port_file.c_str());
     return EXIT_FAILURE;

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <random>
@@ -164,6 +165,29 @@ TEST_F(SharedCluster, NoCallFailsWhileNodesAreUpdatedOneByOne) {
 /// Calls with a request id, and reads, wait for whoever takes over.
 TEST_F(SharedCluster, NoCallFailsWhileNodesAreKilledOneByOne) {
   expect_no_call_fails([&](int node) { nodes_->node(node).kill(); });
+}
+
+TEST_F(SharedCluster, ImportsGoOnWhileNodesComeAndGo) {
+  start_all();
+  constexpr int k_conversations = 4'000;
+  const std::string file = dir_.path() / "import.jsonl";
+  std::ofstream lines(file);
+  for (int i = 0; i < k_conversations; ++i) {
+    lines << R"({"thread_id":"i)" << i << R"(","messages":[{"role":"user","content":"one"},)"
+          << R"({"role":"assistant","content":"two"}]})" << '\n';
+  }
+  lines.close();
+  std::string said;
+  std::thread import([&] { said = nodes_->parley(0, "import " + file); });
+  nodes_->stop(1);
+  nodes_->node(2).kill();
+  nodes_->start(1);
+  nodes_->start(2);
+  import.join();
+  EXPECT_THAT(said, HasSubstr("4,000 created"));
+  EXPECT_THAT(said, HasSubstr(" 0 refused"));
+  EXPECT_EQ(database_.run("SELECT count(*), count(DISTINCT history) FROM parley.messages"),
+            "8000|4000\n");
 }
 
 TEST_F(SharedCluster, LosesAndDoublesNothingOverKills) {
