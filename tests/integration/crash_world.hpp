@@ -35,10 +35,11 @@ class Doorway {
       -> std::optional<decltype(std::declval<Client&>().call(request))> {
     while (const auto client = enter()) {
       auto answer = client->call(request);
-      if (answer.status.code != Code::unavailable &&
-          answer.status.code != Code::deadline_exceeded) {
-        return answer;
-      }
+      // Cancelled by nobody here is how a call ends that a server's stop cuts off.
+      const bool cut_off = answer.status.code == Code::unavailable ||
+                           answer.status.code == Code::deadline_exceeded ||
+                           answer.status.code == Code::cancelled;
+      if (!cut_off) return answer;
     }
     return std::nullopt;
   }
