@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include <caf/event_based_actor.hpp>
@@ -213,11 +212,8 @@ std::string CafTransport::Shared::objection(const Hello& other) {
   }
   if (!of_other_cluster(other)) return {};
   options.on_other_cluster(other);
-  return absl::StrCat(
-      "node ", other.node.value, " belongs to a cluster that began with ",
-      absl::StrJoin(other.first_nodes, ",",
-                    [](std::string* out, const NodeName& node) { out->append(node.value); }),
-      ": compare --shards and --first-nodes");
+  return absl::StrCat("node ", other.node.value, " belongs to a cluster that began with ",
+                      names_of(other.first_nodes, ","), ": compare --shards and --first-nodes");
 }
 
 bool CafTransport::Shared::of_other_cluster(const Hello& other) const {

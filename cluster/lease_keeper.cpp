@@ -72,7 +72,7 @@ void LeaseKeeper::tick() {
   }
 }
 
-bool LeaseKeeper::round() {
+void LeaseKeeper::round() {
   const SteadyTime begun = options_.now();
   next_round_ = {begun.micros + options_.times.renew_micros};
   {
@@ -80,19 +80,12 @@ bool LeaseKeeper::round() {
     self_.leaving = leaving_;
   }
   const auto kept = keep_lease();
-  if (!kept.ok()) {
-    complain(kept.status());
-    return false;
-  }
-  auto seen = look_around();
-  if (!seen.ok()) {
-    complain(seen.status());
-    return false;
-  }
+  if (!kept.ok()) return complain(kept.status());
+  const auto seen = look_around();
+  if (!seen.ok()) return complain(seen.status());
   silent_ = false;
   if (*kept) act(*seen);
   publish();
-  return true;
 }
 
 Result<bool> LeaseKeeper::keep_lease() {

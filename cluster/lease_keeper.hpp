@@ -68,8 +68,8 @@ class LeaseKeeper final : public ShardsView {
   };
 
   void tick();
-  /// Renews, looks, and does what follows. False where the table did not answer.
-  bool round();
+  /// Renews, looks, and does what follows.
+  void round();
   Result<bool> keep_lease();
   /// What the table says, after whoever is silent was buried.
   Result<Membership> look_around();

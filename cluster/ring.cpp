@@ -102,6 +102,15 @@ class Placing {
 
 }  // namespace
 
+std::string names_of(const std::vector<NodeName>& nodes, std::string_view separator) {
+  std::string names;
+  for (const NodeName& node : nodes) {
+    if (!names.empty()) names += separator;
+    names += node.value;
+  }
+  return names;
+}
+
 uint64_t affinity(Shard shard, const NodeName& node) {
   return hash64(node.value, k_affinity_seed + shard.value);
 }

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -16,6 +17,9 @@ struct NodeName {
   std::string value;
   auto operator<=>(const NodeName&) const = default;
 };
+
+/// For people, and for what is derived from them.
+std::string names_of(const std::vector<NodeName>& nodes, std::string_view separator);
 
 /// The node of each shard, by the shard's number.
 using Layout = std::vector<NodeName>;

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 #include "base/hash.hpp"
@@ -22,11 +21,6 @@ constexpr auto k_kinds = std::to_array<const char*>(
     {"absent", "owned", "given", "receiving", "complete"});  // by Holding::Kind
 
 std::string file_of(const std::string& data_dir) { return data_dir + "/SHARDS"; }
-
-std::string names(const std::vector<NodeName>& nodes) {
-  return absl::StrJoin(
-      nodes, " ", [](std::string* out, const NodeName& node) { absl::StrAppend(out, node.value); });
-}
 
 std::string checksum(std::string_view text) {
   return absl::StrCat(absl::Hex(hash64(text), absl::kZeroPad16));
@@ -77,7 +71,7 @@ KnownOwners NodeShards::owners() const {
 
 std::string format_shards(const NodeShards& shards) {
   std::string text = absl::StrCat(k_first_line, "\nnode ", shards.self.value, "\nnodes ",
-                                  names(shards.nodes), "\n");
+                                  names_of(shards.nodes, " "), "\n");
   for (size_t i = 0; i < shards.holdings.size(); ++i) {
     const Holding& holding = shards.holdings[i];
     absl::StrAppend(&text, i, " ", k_kinds[static_cast<size_t>(holding.kind)], " ",
@@ -122,7 +116,7 @@ Result<NodeShards> parse_shards(const std::string& text, const std::string& path
 }
 
 uint64_t layout_digest(const std::vector<NodeName>& nodes, uint32_t shard_count) {
-  return hash64(absl::StrCat(shard_count, " ", names(nodes)), k_digest_seed);
+  return hash64(absl::StrCat(shard_count, " ", names_of(nodes, " ")), k_digest_seed);
 }
 
 Result<std::optional<NodeShards>> read_shards(const std::string& data_dir) {
@@ -152,7 +146,7 @@ Result<OpenedShards> open_shards(const std::string& data_dir, ClusterStart start
         stored.holdings.size() != start.shard_count) {
       return absl::FailedPreconditionError(absl::StrCat(
           "this storage is that of node ", stored.self.value, " in a cluster that began with ",
-          names(stored.nodes), " and has ", stored.holdings.size(),
+          names_of(stored.nodes, " "), " and has ", stored.holdings.size(),
           " shards; give --node, --first-nodes and --shards accordingly, or another --data-dir"));
     }
     return OpenedShards{stored, false};

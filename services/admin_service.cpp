@@ -124,7 +124,7 @@ void AdminService::server_info(Call<v1::GetServerInfoRequest>* rpc) {
   counters["passivations"] = live.passivations;
   counters["messages_appended"] = node_.appended_messages;
   counters["replayed_calls"] = node_.replayed_calls;
-  if (node_.local != nullptr) {
+  if (!node_.shares_journal()) {
     const LocalStats stored = node_.local->stats();
     fill_counters(stored, counters);
     response.set_damaged_conversations(static_cast<int64_t>(node_.local->damaged_count()));
@@ -154,7 +154,7 @@ void AdminService::locate(Call<v1::LocateConversationRequest>* rpc) {
 }
 
 void AdminService::create_backup(Call<v1::CreateBackupRequest>* rpc) {
-  if (node_.local == nullptr) return rpc->finish_error(make_error(ErrorId::shared_journal));
+  if (node_.shares_journal()) return rpc->finish_error(make_error(ErrorId::shared_journal));
   node_.in_background([this, rpc] {
     auto backup = node_.local->create_backup();
     if (!backup.ok()) {
@@ -168,7 +168,7 @@ void AdminService::create_backup(Call<v1::CreateBackupRequest>* rpc) {
 }
 
 void AdminService::list_backups(Call<v1::ListBackupsRequest>* rpc) {
-  if (node_.local == nullptr) return rpc->finish_error(make_error(ErrorId::shared_journal));
+  if (node_.shares_journal()) return rpc->finish_error(make_error(ErrorId::shared_journal));
   node_.blocking([this, rpc] {
     auto backups = node_.local->list_backups();
     if (!backups.ok()) return rpc->finish_error(error_of(backups.status()));
@@ -187,7 +187,7 @@ grpc::Status AdminService::run_verify(Verify& stream) {
     listening = listening && !stream.ended() &&
                 stream.send(to_response(report, problems_sent).SerializeAsString());
   };
-  if (node_.local == nullptr) return to_grpc_status(make_error(ErrorId::shared_journal));
+  if (node_.shares_journal()) return to_grpc_status(make_error(ErrorId::shared_journal));
   const auto report = node_.local->verify(progress);
   if (!report.ok()) return to_grpc_status(error_of(report.status()));
   if (listening) stream.send(to_response(*report, problems_sent).SerializeAsString());

@@ -310,7 +310,7 @@ void ConversationService::remove(Call<v1::DeleteConversationRequest>* rpc) {
       return rpc->finish_message(response);
     }
     const bool damaged = done.error().code == absl::StatusCode::kDataLoss;
-    if (!damaged || node_.local == nullptr) return rpc->finish_error(done.error());
+    if (!damaged || node_.shares_journal()) return rpc->finish_error(done.error());
     // What is damaged cannot be read, but it can be erased.
     node_.blocking([this, rpc, address, response] {
       const Status status = node_.local->erase(address.key, address.shard);

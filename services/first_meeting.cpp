@@ -5,22 +5,16 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "base/log.hpp"
 
 namespace parley {
 namespace {
 
-std::string names(const std::vector<NodeName>& nodes) {
-  return absl::StrJoin(nodes, ",",
-                       [](std::string* out, const NodeName& node) { out->append(node.value); });
-}
-
 std::string beginnings(const NodeShards& shards, const Hello& other) {
-  return absl::StrCat("this node would have begun a cluster of ", names(shards.nodes),
+  return absl::StrCat("this node would have begun a cluster of ", names_of(shards.nodes, ","),
                       ", but node ", other.node.value, " belongs to one that began with ",
-                      names(other.first_nodes));
+                      names_of(other.first_nodes, ","));
 }
 
 }  // namespace
@@ -53,7 +47,7 @@ Status FirstMeeting::begin_as_latecomer(const Hello& other) const {
     if (!status.ok()) return status;
     return absl::FailedPreconditionError(
         absl::StrCat(why, ". That is recorded now: start it again, best with --first-nodes ",
-                     names(other.first_nodes)));
+                     names_of(other.first_nodes, ",")));
   }
   std::error_code error;
   std::filesystem::remove(data_dir_ + "/SHARDS", error);

@@ -70,8 +70,7 @@ class ImportRun::Job : public std::enable_shared_from_this<Job> {
   /// Nothing was done, or it makes no difference (each piece has a request id), and it goes well
   /// soon.
   bool begins_anew(const ApiError& why) {
-    const bool gone_over = node_.router != nullptr && node_.local == nullptr &&
-                           why.code == absl::StatusCode::kUnavailable &&
+    const bool gone_over = node_.shares_journal() && why.code == absl::StatusCode::kUnavailable &&
                            why.reason != error_row(ErrorId::server_draining).reason;
     if (!is_not_owner(why) && !gone_over) return false;
     if (tries_++ >= k_tries_max || node_.traffic.draining) return false;

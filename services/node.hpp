@@ -63,7 +63,9 @@ class Node {
   }
 
   /// The journal has every conversation, whoever owns its shard.
-  [[nodiscard]] bool stores_all() const { return router == nullptr || local == nullptr; }
+  [[nodiscard]] bool stores_all() const { return router == nullptr || shares_journal(); }
+  /// Other nodes use the same journal: what one of them owned another one takes over.
+  [[nodiscard]] bool shares_journal() const { return local == nullptr; }
   [[nodiscard]] bool disk_full() const { return local != nullptr && local->disk_full(); }
 
   /// What whoever takes this node for the owner is told: who is, as far as is known here.

@@ -27,7 +27,7 @@ void PeerCalls::serve(const NodeName& from, PeerRequest request, Reply reply) {
   // A later release may ask for more than this one can.
   if (found == methods_.end()) return refuse(ErrorId::unimplemented);
   // Where nodes share a journal everything was passed on before: who asks still is told to whom.
-  if (node_.traffic.draining && node_.local != nullptr) return refuse(ErrorId::server_draining);
+  if (node_.traffic.draining && !node_.shares_journal()) return refuse(ErrorId::server_draining);
   found->second(from, request, std::move(reply));
 }
 
@@ -51,7 +51,7 @@ void Forwarding::failed(PeerFailure failure) {
   // Where nodes share a journal somebody else will have it soon, if that node is gone.
   const bool harmless =
       failure == PeerFailure::not_sent || (failure == PeerFailure::lost && repeatable_);
-  const bool soon = harmless && node_.local == nullptr;
+  const bool soon = harmless && node_.shares_journal();
   soon ? client_.finish_unless_anew(error) : client_.finish_error(error);
   delete this;
 }

@@ -105,6 +105,7 @@ class RunningServer final : public Server {
   void prepare_links();
   void link_static(CafTransportOptions& options);
   void keep_shards();
+  [[nodiscard]] std::vector<NodeName> nodes() const;
   [[nodiscard]] PeerAddress own_address() const;
   void share_shards();
   void build(grpc::ServerBuilder& builder);
@@ -201,7 +202,6 @@ Status RunningServer::join() {
   if (config_.cluster.empty()) return check_alone(config_.data_dir);
   auto peers = parse_peers(config_);
   if (!peers.ok()) return peers.status();
-  std::vector<NodeName> names;
   for (const PeerAddress& peer : *peers) {
     const bool safe = config_.insecure || !config_.peer_certificate.empty();
     if (!safe && !is_loopback(peer.host)) {
@@ -211,7 +211,6 @@ Status RunningServer::join() {
           "can do everything. Give --peer-cert, --peer-key and --peer-ca, or keep it on a network ",
           "of the cluster's own and say --insecure"));
     }
-    names.push_back(peer.node);
   }
   owned_ = std::make_unique<OwnedShards>(config_.shard_count);
   addresses_ = *std::move(peers);
@@ -219,7 +218,7 @@ Status RunningServer::join() {
   auto first_nodes = parse_first_nodes(config_);
   if (!first_nodes.ok()) return first_nodes.status();
   auto shards = open_shards(config_.data_dir, {.self = {config_.node},
-                                               .nodes = std::move(names),
+                                               .nodes = nodes(),
                                                .first_nodes = *std::move(first_nodes),
                                                .shard_count = config_.shard_count});
   if (!shards.ok()) return shards.status();
@@ -239,8 +238,6 @@ void RunningServer::link_static(CafTransportOptions& options) {
 
 /// The links to the other nodes; they are begun when calls can be served.
 void RunningServer::prepare_links() {
-  std::vector<NodeName> nodes;
-  for (const PeerAddress& address : addresses_) nodes.push_back(address.node);
   CafTransportOptions options;
   options.self = {config_.node};
   options.nodes = addresses_;
@@ -258,7 +255,8 @@ void RunningServer::prepare_links() {
       },
       [this] { return clock_.steady(); });
   KnownOwners owners = shards_ ? shards_->shards.owners() : KnownOwners(config_.shard_count);
-  router_ = std::make_unique<Router>(NodeName{config_.node}, nodes, std::move(owners), *transport_);
+  router_ =
+      std::make_unique<Router>(NodeName{config_.node}, nodes(), std::move(owners), *transport_);
   node_->router = router_.get();
   remote_watches_ = std::make_unique<RemoteWatches>(*node_);
   remote_watches_->serve(*peers_);
@@ -272,9 +270,11 @@ void RunningServer::prepare_links() {
   serve_import_pieces(*node_, *peers_);
   environment_->parents_elsewhere = remote_forks_.get();
   gate_ = std::make_unique<NodeGate>(*node_, *owned_, [this](Shard shard, Epoch epoch) {
-    if (shared_) shared_->know_epoch(shard, epoch);
-    const bool known = shared_ || store_->epoch(shard) >= epoch;
-    return known ? absl::OkStatus() : store_->raise_epoch(shard, epoch);
+    if (shared_) {
+      shared_->know_epoch(shard, epoch);
+      return absl::OkStatus();
+    }
+    return store_->epoch(shard) >= epoch ? absl::OkStatus() : store_->raise_epoch(shard, epoch);
   });
   gate_->serve_peers(*peers_);
   // Of forks whose parents were away.
@@ -284,6 +284,12 @@ void RunningServer::prepare_links() {
   } else {
     share_shards();
   }
+}
+
+std::vector<NodeName> RunningServer::nodes() const {
+  std::vector<NodeName> nodes;
+  for (const PeerAddress& address : addresses_) nodes.push_back(address.node);
+  return nodes;
 }
 
 PeerAddress RunningServer::own_address() const {

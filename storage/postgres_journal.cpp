@@ -120,7 +120,7 @@ void PostgresJournal::release(const ConversationKey& key) {
 }
 
 Status PostgresJournal::raise_epoch(Shard shard, Epoch epoch) {
-  const auto rows = sessions_.change(
+  const auto rows = sessions_.run(
       "UPDATE parley.shards SET epoch = greatest(epoch, $2) WHERE shard = $1 RETURNING epoch",
       Parameters().int4(shard.value).int8(static_cast<int64_t>(epoch.value)));
   if (!rows.ok()) return rows.status();
@@ -158,7 +158,7 @@ Result<ListedPage> PostgresJournal::list(const ListQuery& query) {
 }
 
 Result<std::vector<UnfinishedRelease>> PostgresJournal::unfinished_releases() {
-  const auto rows = sessions_.read(
+  const auto rows = sessions_.run(
       "SELECT tenant, thread_id FROM parley.conversations WHERE owes_parents", Parameters());
   if (!rows.ok()) return rows.status();
   std::vector<UnfinishedRelease> unfinished;
@@ -169,8 +169,8 @@ Result<std::vector<UnfinishedRelease>> PostgresJournal::unfinished_releases() {
 
 Status PostgresJournal::purge(WallTime now) {
   return sessions_
-      .change("DELETE FROM parley.conversations WHERE NOT is_live AND forget_time <= $1",
-              Parameters().time(now))
+      .run("DELETE FROM parley.conversations WHERE NOT is_live AND forget_time <= $1",
+           Parameters().time(now))
       .status();
 }
 

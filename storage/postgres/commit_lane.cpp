@@ -40,7 +40,10 @@ std::vector<Shard> shards_of(const std::vector<std::shared_ptr<Pending>>& group)
 }  // namespace
 
 CommitLane::CommitLane(Options options, Heads& heads, std::vector<std::atomic<bool>>& uncertain)
-    : options_(std::move(options)), heads_(heads), uncertain_(uncertain) {
+    : options_(std::move(options)),
+      heads_(heads),
+      uncertain_(uncertain),
+      session_(options_.connection) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -107,16 +110,6 @@ CommitLane::Group CommitLane::next_group() {
   return group;
 }
 
-Result<Connection*> CommitLane::session() {
-  if (!session_ || session_->broken()) {
-    session_.reset();
-    auto opened = Connection::open(options_.connection);
-    if (!opened.ok()) return opened.status();
-    session_ = *std::move(opened);
-  }
-  return session_.get();
-}
-
 Result<std::vector<WriteOutcome>> CommitLane::try_to_write(const Group& group) {
   CommitRows rows;
   for (const auto& pending : group) {
@@ -126,9 +119,7 @@ Result<std::vector<WriteOutcome>> CommitLane::try_to_write(const Group& group) {
   const Parameters parameters = rows.parameters();
   Status why;
   for (int i = 0; i < k_tries; ++i) {
-    const auto there = session();
-    if (!there.ok()) return there.status();
-    const auto answer = (*there)->run(CommitRows::k_statement, parameters);
+    const auto answer = session_.run(CommitRows::k_statement, parameters);
     if (answer.ok()) {
       std::vector<WriteOutcome> outcomes;
       for (const std::string_view number : answer->array(0, 0)) {
@@ -138,7 +129,6 @@ Result<std::vector<WriteOutcome>> CommitLane::try_to_write(const Group& group) {
       return absl::UnknownError("the database answered a commit with something else");
     }
     why = answer.status();
-    if (absl::IsFailedPrecondition(why)) session_.reset();  // another one may take it
     const bool again = absl::IsAborted(why) || absl::IsUnavailable(why);
     if (!again) break;
   }
@@ -165,8 +155,6 @@ void CommitLane::write_apart(const Group& group) {
 }
 
 void CommitLane::tell(const Group& group, const std::vector<WriteOutcome>& outcomes) {
-  groups_.fetch_add(1, std::memory_order_relaxed);
-  commits_.fetch_add(group.size(), std::memory_order_relaxed);
   Bell bell;
   for (size_t i = 0; i < group.size(); ++i) settle(heads_, *group[i], outcomes[i], bell);
 }
@@ -196,16 +184,14 @@ Status CommitLane::raise_epochs(const std::vector<Shard>& shards) {
     numbers.add(int4_value(shard.value));
     epochs.add(int8_value(static_cast<int64_t>(heads_.epoch(shard).value)));
   }
-  const auto there = session();
-  if (!there.ok()) return there.status();
   // Waits for a commit that is under way; where somebody else raised it there is none.
-  const auto raised = (*there)->run(
+  const auto raised = session_.run(
       "UPDATE parley.shards s SET epoch = s.epoch + 1 FROM unnest($1, $2) AS m(shard, epoch) "
       "WHERE s.shard = m.shard AND s.epoch = m.epoch",
       Parameters().array(numbers).array(epochs));
   if (!raised.ok()) return raised.status();
-  const auto now = (*there)->run("SELECT shard, epoch FROM parley.shards WHERE shard = ANY ($1)",
-                                 Parameters().array(numbers));
+  const auto now = session_.run("SELECT shard, epoch FROM parley.shards WHERE shard = ANY ($1)",
+                                Parameters().array(numbers));
   if (!now.ok()) return now.status();
   for (int i = 0; i < now->count(); ++i) {
     heads_.restore_epoch({static_cast<uint16_t>(now->number(i, 0))},
@@ -216,10 +202,8 @@ Status CommitLane::raise_epochs(const std::vector<Shard>& shards) {
 
 /// Of this incarnation, not ahead of what is stored, and newer than the one that is there.
 void CommitLane::write_snapshot(const SnapshotWish& wish) {
-  const auto there = session();
-  if (!there.ok()) return;
   const auto version = static_cast<int64_t>(wish.state->version.value);
-  const auto kept = (*there)->run(
+  const auto kept = session_.run(
       "UPDATE parley.conversations SET snapshot = $3, snapshot_version = $4 WHERE tenant = $1 AND "
       "thread_id = $2 AND is_live AND history = $5 AND version >= $4 AND snapshot_version < $4",
       Parameters()

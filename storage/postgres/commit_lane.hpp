@@ -50,8 +50,6 @@ class CommitLane {
   [[nodiscard]] size_t queued_bytes() const {
     return queued_bytes_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
-  [[nodiscard]] uint64_t commits() const { return commits_.load(std::memory_order_relaxed); }
 
  private:
   using Group = std::vector<std::shared_ptr<Pending>>;
@@ -69,17 +67,14 @@ class CommitLane {
   void settle_epochs(const Group& group);
   Status raise_epochs(const std::vector<Shard>& shards);
   void write_snapshot(const SnapshotWish& wish);
-  Result<Connection*> session();
   /// False where the lane is to end.
   bool rest(std::chrono::milliseconds time);
 
   const Options options_;
   Heads& heads_;
   std::vector<std::atomic<bool>>& uncertain_;
-  std::unique_ptr<Connection> session_;  ///< the thread's
+  Session session_;  ///< the thread's
   std::atomic<size_t> queued_bytes_{0};
-  std::atomic<uint64_t> groups_{0};
-  std::atomic<uint64_t> commits_{0};
 
   std::mutex mutex_;  ///< guards all below
   std::condition_variable arrived_;

@@ -16,7 +16,6 @@
 namespace parley::postgres {
 namespace {
 
-constexpr int64_t k_epoch_micros = 946'684'800'000'000;
 /// This side waits longer than the server, whose word is better than silence.
 constexpr auto k_grace = std::chrono::milliseconds(2'000);
 
@@ -234,6 +233,24 @@ Status Connection::run_all(const std::string& sql) {
   const bool sent = PQsendQuery(connection_.get(), sql.c_str()) == 1;
   if (Status status = send(sent, until); !status.ok()) return status;
   return receive(until).status();
+}
+
+Result<Connection*> Session::get() {
+  if (!connection_ || connection_->broken()) {
+    connection_.reset();
+    auto opened = Connection::open(options_);
+    if (!opened.ok()) return opened.status();
+    connection_ = *std::move(opened);
+  }
+  return connection_.get();
+}
+
+Result<Rows> Session::run(const char* sql, const Parameters& parameters) {
+  const auto connection = get();
+  if (!connection.ok()) return connection.status();
+  auto rows = (*connection)->run(sql, parameters);
+  if (absl::IsFailedPrecondition(rows.status())) connection_.reset();
+  return rows;
 }
 
 std::string shown_url(const std::string& url) {

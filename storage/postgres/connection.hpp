@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -97,6 +98,23 @@ class Connection {
   std::unique_ptr<pg_conn, Finish> connection_;
   bool broken_ = false;
   bool warned_ = false;  ///< while the statement at hand ran
+};
+
+/// A connection that is opened again where it broke, and where its server is not the one that
+/// writes: another one may be by now.
+///
+/// Owned by whoever uses it; one thread.
+class Session {
+ public:
+  explicit Session(ConnectionOptions options) : options_(std::move(options)) {}
+  /// As Connection::run.
+  Result<Rows> run(const char* sql, const Parameters& parameters = {});
+
+ private:
+  Result<Connection*> get();
+
+  const ConnectionOptions options_;
+  std::unique_ptr<Connection> connection_;
 };
 
 /// The address without a password, for people.

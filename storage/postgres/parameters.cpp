@@ -8,8 +8,6 @@
 namespace parley::postgres {
 namespace {
 
-/// From 1970 to 2000, from where PostgreSQL counts.
-constexpr int64_t k_epoch_micros = 946'684'800'000'000;
 /// From the year 4713 BC to 294276, roughly: what a timestamp holds.
 constexpr int64_t k_earliest_micros = -210'866'803'200'000'000;
 constexpr int64_t k_latest_micros = 9'223'371'331'200'000'000;

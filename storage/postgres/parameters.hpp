@@ -24,6 +24,9 @@ enum class Type : uint32_t {
 /// Of an array of it.
 uint32_t array_id(Type element);
 
+/// From 1970 to 2000, from where PostgreSQL counts.
+inline constexpr int64_t k_epoch_micros = 946'684'800'000'000;
+
 /// Values as the wire protocol has them in its binary format.
 std::string boolean_value(bool value);
 std::string int4_value(int32_t value);

@@ -114,13 +114,13 @@ class Fold {
 Status read_part(SessionPool& sessions, HistorySpan part, bool newest_first,
                  std::vector<Message>& messages, PageFill& fill, size_t bytes_max) {
   while (part.first <= part.last && !fill.full()) {
-    const auto rows = sessions.read(newest_first ? k_newest_messages : k_messages,
-                                    Parameters()
-                                        .uuid(part.history)
-                                        .int8(bounded(part.first.value))
-                                        .int8(bounded(part.last.value))
-                                        .int8(bounded(fill.room()))
-                                        .int8(bounded(bytes_max)));
+    const auto rows = sessions.run(newest_first ? k_newest_messages : k_messages,
+                                   Parameters()
+                                       .uuid(part.history)
+                                       .int8(bounded(part.first.value))
+                                       .int8(bounded(part.last.value))
+                                       .int8(bounded(fill.room()))
+                                       .int8(bounded(bytes_max)));
     if (!rows.ok()) return rows.status();
     if (rows->count() == 0) return missing(newest_first ? part.last : part.first, part.history);
     for (int i = 0; i < rows->count() && !fill.full(); ++i) {
@@ -184,7 +184,7 @@ Result<EventList> read_events_of(SessionPool& sessions, const ConversationKey& k
   Version version = after;
   while (!fill.full() && version < head.version) {
     const auto rows =
-        sessions.read(k_events, named(key).int8(bounded(version.value)).int8(bounded(fill.room())));
+        sessions.run(k_events, named(key).int8(bounded(version.value)).int8(bounded(fill.room())));
     if (!rows.ok()) return rows.status();
     if (rows->count() == 0) return damaged_conversation(key, "its last events are missing");
     for (int i = 0; i < rows->count() && !fill.full(); ++i) {
@@ -211,7 +211,7 @@ Result<EventList> read_events_of(SessionPool& sessions, const ConversationKey& k
 }  // namespace
 
 Result<std::optional<StoredHead>> read_head(SessionPool& sessions, const ConversationKey& key) {
-  const auto rows = sessions.read(k_head, named(key));
+  const auto rows = sessions.run(k_head, named(key));
   if (!rows.ok()) return rows.status();
   if (rows->count() == 0) return std::nullopt;
   return head_in(*rows);
@@ -220,7 +220,7 @@ Result<std::optional<StoredHead>> read_head(SessionPool& sessions, const Convers
 Result<State> read_stored_state(SessionPool& sessions, const ConversationKey& key,
                                 std::optional<Version> at, uint64_t* events) {
   const int64_t until = at ? bounded(at->value) : INT64_MAX;
-  const auto rows = sessions.read(k_state, named(key).int8(until));
+  const auto rows = sessions.run(k_state, named(key).int8(until));
   if (!rows.ok()) return rows.status();
   if (rows->count() == 0) return at ? Result<State>(version_not_stored(key, *at, {})) : State{};
   const StoredHead stored = head_in(*rows);
@@ -301,7 +301,7 @@ Result<ListedPage> read_list(SessionPool& sessions, const ListQuery& query) {
   }
   parameters.int8(bounded(query.count_max));
   absl::StrAppend(&sql, " ORDER BY last_activity_time DESC, thread_id LIMIT ", next());
-  const auto rows = sessions.read(sql.c_str(), parameters);
+  const auto rows = sessions.run(sql.c_str(), parameters);
   if (!rows.ok()) return rows.status();
   ListedPage page;
   for (int i = 0; i < rows->count(); ++i) {

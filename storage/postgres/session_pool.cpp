@@ -35,7 +35,7 @@ void SessionPool::give_back(std::unique_ptr<Connection> session) {
   returned_.notify_one();
 }
 
-Result<Rows> SessionPool::read(const char* sql, const Parameters& parameters) {
+Result<Rows> SessionPool::run(const char* sql, const Parameters& parameters) {
   Status why;
   for (int i = 0; i < k_tries; ++i) {
     auto session = take();

@@ -10,21 +10,18 @@
 
 namespace parley::postgres {
 
-/// Sessions for reads, lent one at a time.
+/// Sessions for what may be carried out twice: reads, and changes that make no difference the
+/// second time.
 ///
 /// Owned by a journal. Any thread, which waits where all are lent. Bounded: so many sessions are
-/// open at most. What only reads is done again on another session where its own broke.
+/// open at most. Where one broke, what ran on it is run again on another.
 class SessionPool {
  public:
   SessionPool(ConnectionOptions options, size_t sessions_max)
       : options_(std::move(options)), sessions_max_(sessions_max) {}
 
   /// Errors as Connection::run says them, but never UNKNOWN.
-  Result<Rows> read(const char* sql, const Parameters& parameters);
-  /// For what may be carried out twice.
-  Result<Rows> change(const char* sql, const Parameters& parameters) {
-    return read(sql, parameters);
-  }
+  Result<Rows> run(const char* sql, const Parameters& parameters);
 
  private:
   Result<std::unique_ptr<Connection>> take();

@@ -1,49 +1,34 @@
 #include "storage/postgres/shared_ownership.hpp"
 
-#include <utility>
-
 namespace parley::postgres {
 
-Result<Rows> SharedOwnership::run(const char* sql, const Parameters& parameters) {
-  if (!session_ || session_->broken()) {
-    session_.reset();
-    auto opened = Connection::open(options_);
-    if (!opened.ok()) return opened.status();
-    session_ = *std::move(opened);
-  }
-  auto rows = session_->run(sql, parameters);
-  // Another server may be the one that writes by now.
-  if (absl::IsFailedPrecondition(rows.status())) session_.reset();
-  return rows;
-}
-
 Result<bool> SharedOwnership::join(const Member& self) {
-  const auto rows =
-      run("INSERT INTO parley.nodes (node, incarnation, address) VALUES ($1, $2, $3) "
-          "ON CONFLICT (node) DO UPDATE SET renewals = nodes.renewals "
-          "WHERE nodes.incarnation = excluded.incarnation RETURNING 1",
-          Parameters().text(self.node).uuid(self.incarnation).text(self.address));
+  const auto rows = session_.run(
+      "INSERT INTO parley.nodes (node, incarnation, address) VALUES ($1, $2, $3) "
+      "ON CONFLICT (node) DO UPDATE SET renewals = nodes.renewals "
+      "WHERE nodes.incarnation = excluded.incarnation RETURNING 1",
+      Parameters().text(self.node).uuid(self.incarnation).text(self.address));
   if (!rows.ok()) return rows.status();
   return rows->count() == 1;
 }
 
 Result<bool> SharedOwnership::renew(const Member& self) {
-  const auto rows =
-      run("UPDATE parley.nodes SET renewals = renewals + 1, renew_time = now(), leaving = $3 "
-          "WHERE node = $1 AND incarnation = $2 RETURNING 1",
-          Parameters().text(self.node).uuid(self.incarnation).boolean(self.leaving));
+  const auto rows = session_.run(
+      "UPDATE parley.nodes SET renewals = renewals + 1, renew_time = now(), leaving = $3 "
+      "WHERE node = $1 AND incarnation = $2 RETURNING 1",
+      Parameters().text(self.node).uuid(self.incarnation).boolean(self.leaving));
   if (!rows.ok()) return rows.status();
   return rows->count() == 1;
 }
 
 /// One statement, so that all of it is of one moment.
 Result<Membership> SharedOwnership::read() {
-  const auto rows =
-      run("SELECT n.node, n.incarnation, n.address, n.leaving, n.renewals, NULL::int, NULL::bigint "
-          "FROM parley.nodes n UNION ALL "
-          "SELECT s.owner, s.owner_incarnation, NULL, NULL, NULL, s.shard, s.epoch FROM "
-          "parley.shards s "
-          "ORDER BY 6 NULLS FIRST, 1");
+  const auto rows = session_.run(
+      "SELECT n.node, n.incarnation, n.address, n.leaving, n.renewals, NULL::int, NULL::bigint "
+      "FROM parley.nodes n UNION ALL "
+      "SELECT s.owner, s.owner_incarnation, NULL, NULL, NULL, s.shard, s.epoch FROM "
+      "parley.shards s "
+      "ORDER BY 6 NULLS FIRST, 1");
   if (!rows.ok()) return rows.status();
   Membership membership;
   for (int i = 0; i < rows->count(); ++i) {
@@ -71,10 +56,12 @@ Status SharedOwnership::bury(const std::vector<Member>& silent) {
     incarnations.add(member.incarnation.view());
     renewals.add(int8_value(static_cast<int64_t>(member.renewals)));
   }
-  return run("DELETE FROM parley.nodes n USING unnest($1, $2, $3) AS s(node, incarnation, "
-             "renewals) "
-             "WHERE n.node = s.node AND n.incarnation = s.incarnation AND n.renewals = s.renewals",
-             Parameters().array(nodes).array(incarnations).array(renewals))
+  return session_
+      .run(
+          "DELETE FROM parley.nodes n USING unnest($1, $2, $3) AS s(node, incarnation, "
+          "renewals) "
+          "WHERE n.node = s.node AND n.incarnation = s.incarnation AND n.renewals = s.renewals",
+          Parameters().array(nodes).array(incarnations).array(renewals))
       .status();
 }
 
@@ -82,32 +69,37 @@ Status SharedOwnership::take(const Member& self, const std::vector<Shard>& shard
   Array numbers(Type::int4);
   for (const Shard shard : shards) numbers.add(int4_value(shard.value));
   // Of an owner that is no member there is nothing to wait for, and it never becomes one again.
-  return run("UPDATE parley.shards s SET epoch = epoch + 1, owner = $1, owner_incarnation = $2 "
-             "WHERE s.shard = ANY ($3) "
-             "AND EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = $1 AND n.incarnation = $2) "
-             "AND NOT EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = s.owner "
-             "AND n.incarnation = s.owner_incarnation)",
-             Parameters().text(self.node).uuid(self.incarnation).array(numbers))
+  return session_
+      .run(
+          "UPDATE parley.shards s SET epoch = epoch + 1, owner = $1, owner_incarnation = $2 "
+          "WHERE s.shard = ANY ($3) "
+          "AND EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = $1 AND n.incarnation = $2) "
+          "AND NOT EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = s.owner "
+          "AND n.incarnation = s.owner_incarnation)",
+          Parameters().text(self.node).uuid(self.incarnation).array(numbers))
       .status();
 }
 
 Status SharedOwnership::give(const Member& self, Shard shard, Epoch epoch, const Member& to) {
-  return run("UPDATE parley.shards s SET epoch = epoch + 1, owner = $5, owner_incarnation = $6 "
-             "WHERE s.shard = $3 AND s.epoch = $4 AND s.owner = $1 AND s.owner_incarnation = $2 "
-             "AND EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = $5 AND n.incarnation = $6)",
-             Parameters()
-                 .text(self.node)
-                 .uuid(self.incarnation)
-                 .int4(shard.value)
-                 .int8(static_cast<int64_t>(epoch.value))
-                 .text(to.node)
-                 .uuid(to.incarnation))
+  return session_
+      .run(
+          "UPDATE parley.shards s SET epoch = epoch + 1, owner = $5, owner_incarnation = $6 "
+          "WHERE s.shard = $3 AND s.epoch = $4 AND s.owner = $1 AND s.owner_incarnation = $2 "
+          "AND EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = $5 AND n.incarnation = $6)",
+          Parameters()
+              .text(self.node)
+              .uuid(self.incarnation)
+              .int4(shard.value)
+              .int8(static_cast<int64_t>(epoch.value))
+              .text(to.node)
+              .uuid(to.incarnation))
       .status();
 }
 
 Status SharedOwnership::leave(const Member& self) {
-  return run("DELETE FROM parley.nodes WHERE node = $1 AND incarnation = $2",
-             Parameters().text(self.node).uuid(self.incarnation))
+  return session_
+      .run("DELETE FROM parley.nodes WHERE node = $1 AND incarnation = $2",
+           Parameters().text(self.node).uuid(self.incarnation))
       .status();
 }
 

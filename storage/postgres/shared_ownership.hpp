@@ -1,6 +1,7 @@
 #pragma once
 
-#include <memory>
+#include <utility>
+#include <vector>
 
 #include "storage/ownership_table.hpp"
 #include "storage/postgres/connection.hpp"
@@ -12,7 +13,7 @@ namespace parley::postgres {
 /// Owned by whoever keeps a node's lease; one thread.
 class SharedOwnership final : public OwnershipTable {
  public:
-  explicit SharedOwnership(ConnectionOptions options) : options_(std::move(options)) {}
+  explicit SharedOwnership(ConnectionOptions options) : session_(std::move(options)) {}
 
   Result<bool> join(const Member& self) override;
   Result<bool> renew(const Member& self) override;
@@ -23,10 +24,7 @@ class SharedOwnership final : public OwnershipTable {
   Status leave(const Member& self) override;
 
  private:
-  Result<Rows> run(const char* sql, const Parameters& parameters = {});
-
-  const ConnectionOptions options_;
-  std::unique_ptr<Connection> session_;
+  Session session_;
 };
 
 }  // namespace parley::postgres

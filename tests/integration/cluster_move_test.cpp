@@ -1,5 +1,4 @@
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <random>
@@ -9,9 +8,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/load.hpp"
+#include "tests/integration/cluster_load.hpp"
 #include "tests/support/cluster_nodes.hpp"
-#include "tests/support/history_checker.hpp"
+#include "tests/support/number_from.hpp"
 #include "tests/support/requests.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -181,17 +180,10 @@ TEST_F(ClusterMove, AWatchGoesOnWithItsConversation) {
 }
 
 TEST_F(ClusterMove, LosesAndDoublesNothingOverKillsAndMovesAtRandomMoments) {
-  const char* given = std::getenv("PARLEY_SEED");
-  const uint64_t seed =
-      given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
+  const uint64_t seed = number_from("PARLEY_SEED", std::random_device{}());
   std::cout << "PARLEY_SEED=" << seed << std::endl;
   std::mt19937_64 random(seed);
-  std::vector<std::unique_ptr<Load>> loads;
-  for (int node = 0; node < k_nodes; ++node) {
-    loads.push_back(std::make_unique<Load>(random(), node));
-    loads.back()->doorway().open(nodes_.node(node).address());
-    loads.back()->start(client(node));
-  }
+  ClusterLoad load(nodes_, random);
   for (int round = 0; round < 3 * k_rounds && !HasFatalFailure(); ++round) {
     Places wanted;
     for (int shard = 0; shard < k_shards; ++shard) {
@@ -201,11 +193,11 @@ TEST_F(ClusterMove, LosesAndDoublesNothingOverKillsAndMovesAtRandomMoments) {
     EXPECT_TRUE(client(asked).call(request_of(wanted)).ok());
     std::this_thread::sleep_for(milliseconds(random() % 400));
     const int killed = static_cast<int>(random() % k_nodes);
-    loads[static_cast<size_t>(killed)]->doorway().shut();
+    load.goes(killed);
     nodes_.node(killed).kill();
     std::this_thread::sleep_for(milliseconds(random() % 200));
     nodes_.start(killed);
-    loads[static_cast<size_t>(killed)]->doorway().open(nodes_.node(killed).address());
+    load.came(killed);
     nodes_.wait_until_linked();
   }
   Places wanted;
@@ -213,20 +205,8 @@ TEST_F(ClusterMove, LosesAndDoublesNothingOverKillsAndMovesAtRandomMoments) {
     wanted[shard] = ClusterNodes::name(shard % k_nodes);
   }
   move(wanted);
-  for (int node = 0; node < k_nodes; ++node) {
-    loads[static_cast<size_t>(node)]->finish(client((node + 1) % k_nodes));
-  }
-  int64_t acknowledged = 0;
-  for (int node = 0; node < k_nodes; ++node) {
-    Load& load = *loads[static_cast<size_t>(node)];
-    acknowledged += load.acknowledged();
-    for (const auto& conversation : load.shared()) {
-      EXPECT_THAT(check_history(conversation->history(client((node + 2) % k_nodes))), IsEmpty());
-    }
-    for (const auto& own : load.own()) own->check_all();
-  }
-  std::cout << acknowledged << " acknowledged changes\n";
-  EXPECT_GT(acknowledged, 100) << "too little was done to prove anything";
+  load.finish();
+  load.check();
   expect_sound();
 }
 

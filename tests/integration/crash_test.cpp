@@ -8,6 +8,7 @@
 
 #include "tests/integration/load.hpp"
 #include "tests/support/history_checker.hpp"
+#include "tests/support/number_from.hpp"
 #include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -27,11 +28,6 @@ constexpr int k_kills = 200;
 constexpr int k_kill_points = 20;
 #endif
 constexpr int k_acknowledged_per_kill = 5;  ///< below this a run has proved nothing
-
-uint64_t number_from(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 /// Small segments and caches: a restart is fast, and segments are sealed, recycled and flushed
 /// often.

@@ -1,7 +1,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -12,10 +11,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/load.hpp"
+#include "tests/integration/cluster_load.hpp"
 #include "tests/storage/postgres_instance.hpp"
 #include "tests/support/cluster_nodes.hpp"
-#include "tests/support/history_checker.hpp"
+#include "tests/support/number_from.hpp"
 #include "tests/support/requests.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -26,7 +25,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 constexpr int k_nodes = 3;
 #ifdef PARLEY_SANITIZED
@@ -45,36 +43,6 @@ class SharedCluster : public testing::Test {
         std::vector<std::string>{"--shards", "24", "--lease-ms", "1500", "--drain-timeout", "10"},
         database_.url());
   }
-  /// Every conversation is what its clients saw.
-  void expect_histories(std::vector<std::unique_ptr<Load>>& loads) {
-    int64_t acknowledged = 0;
-    for (int node = 0; node < k_nodes; ++node) {
-      Load& load = *loads[static_cast<size_t>(node)];
-      acknowledged += load.acknowledged();
-      for (const auto& conversation : load.shared()) {
-        EXPECT_THAT(check_history(conversation->history(client((node + 1) % k_nodes))), IsEmpty());
-      }
-      for (const auto& own : load.own()) own->check_all();
-    }
-    std::cout << acknowledged << " acknowledged changes\n";
-    EXPECT_GT(acknowledged, 100) << "too little was done to prove anything";
-  }
-  std::vector<std::unique_ptr<Load>> begin_load(std::mt19937_64& random) {
-    std::vector<std::unique_ptr<Load>> loads;
-    for (int node = 0; node < k_nodes; ++node) {
-      loads.push_back(std::make_unique<Load>(random(), node));
-      loads.back()->doorway().open(nodes_->node(node).address());
-      loads.back()->start(client(node));
-    }
-    return loads;
-  }
-  void finish_load(std::vector<std::unique_ptr<Load>>& loads) {
-    nodes_->wait_until_linked();
-    for (int node = 0; node < k_nodes; ++node) {
-      loads[static_cast<size_t>(node)]->finish(client((node + 1) % k_nodes));
-    }
-  }
-
   /// Each node goes in turn and comes back, while calls come by way of another.
   void expect_no_call_fails(const std::function<void(int node)>& end) {
     start_all();
@@ -192,27 +160,25 @@ TEST_F(SharedCluster, ImportsGoOnWhileNodesComeAndGo) {
 
 TEST_F(SharedCluster, LosesAndDoublesNothingOverKills) {
   start_all();
-  const char* given = std::getenv("PARLEY_SEED");
-  const uint64_t seed =
-      given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
+  const uint64_t seed = number_from("PARLEY_SEED", std::random_device{}());
   std::cout << "PARLEY_SEED=" << seed << std::endl;
   std::mt19937_64 random(seed);
-  auto loads = begin_load(random);
+  ClusterLoad load(*nodes_, random);
   for (int round = 0; round < k_rounds; ++round) {
     std::this_thread::sleep_for(milliseconds(200 + random() % 600));
     const int killed = static_cast<int>(random() % k_nodes);
-    Doorway& doorway = loads[static_cast<size_t>(killed)]->doorway();
-    doorway.shut();
+    load.goes(killed);
     nodes_->node(killed).kill();
     if (random() % 2 == 0) {
       // Long enough for the others to take over.
       nodes_->wait_until_settled({(killed + 1) % k_nodes, (killed + 2) % k_nodes});
     }
     nodes_->start(killed);
-    doorway.open(nodes_->node(killed).address());
+    load.came(killed);
   }
-  finish_load(loads);
-  expect_histories(loads);
+  nodes_->wait_until_linked();
+  load.finish();
+  load.check();
 }
 
 /// Stopped for longer than its lease and woken again: it says nothing that is not true any more.
@@ -244,7 +210,7 @@ TEST_F(SharedCluster, AZombieAnswersNothingStale) {
 TEST_F(SharedCluster, LosesAndDoublesNothingWhileTheDatabaseDiesAndStandsStill) {
   start_all();
   std::mt19937_64 random(std::random_device{}());
-  auto loads = begin_load(random);
+  ClusterLoad load(*nodes_, random);
   for (int round = 0; round < k_rounds; ++round) {
     std::this_thread::sleep_for(milliseconds(300 + random() % 500));
     if (round % 2 == 0) {
@@ -257,8 +223,9 @@ TEST_F(SharedCluster, LosesAndDoublesNothingWhileTheDatabaseDiesAndStandsStill) 
       database_.go_on();
     }
   }
-  finish_load(loads);
-  expect_histories(loads);
+  nodes_->wait_until_linked();
+  load.finish();
+  load.check();
 }
 
 }  // namespace

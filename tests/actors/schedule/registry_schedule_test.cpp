@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/actors/schedule/run.hpp"
+#include "tests/support/number_from.hpp"
 
 namespace parley::schedule {
 namespace {
@@ -36,11 +37,6 @@ RunResult run_seed(const RunOptions& options) {
   return result;
 }
 
-uint64_t number_from(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 std::string told(const RunOptions& options, const RunResult& result) {
   const std::string seed = std::to_string(options.seed);
   std::string text = "seed " + seed + ": " + *result.violation +
@@ -59,8 +55,8 @@ TEST(Schedule, SameSeedSameRun) {
 
 /// PARLEY_SEED: this one, with its trace. PARLEY_SEEDS: so many, from PARLEY_SEED on.
 TEST(Schedule, KeepsAllInvariantsInEveryOrder) {
-  const uint64_t first = number_from("PARLEY_SEED", 1);
-  const uint64_t seeds = number_from("PARLEY_SEEDS", first == 1 ? 5000 : 1);
+  const uint64_t first = test::number_from("PARLEY_SEED", 1);
+  const uint64_t seeds = test::number_from("PARLEY_SEEDS", first == 1 ? 5000 : 1);
   Stats stats;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     const RunOptions options{.seed = seed, .verbose = seeds == 1};
