@@ -1,5 +1,6 @@
 #include "storage/postgres/connection.hpp"
 
+#include <algorithm>
 #include <array>
 #include <poll.h>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include <libpq-fe.h>
 
 #include "base/log.hpp"
@@ -97,13 +99,30 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& op
 }
 
 Status Connection::connect() {
-  const auto until = Clock::now() + options_.connect_max;
+  const std::vector<Server> servers = servers_of(options_.url);
+  const size_t first = options_.preferred->load(std::memory_order_relaxed);
+  const auto share = options_.connect_max / servers.size();
+  Status status;
+  for (size_t i = 0; i < servers.size(); ++i) {
+    const size_t at = (first + i) % servers.size();
+    broken_ = false;
+    status = connect_to(servers[at], Clock::now() + share);
+    if (!status.ok()) continue;
+    options_.preferred->store(at, std::memory_order_relaxed);
+    return status;
+  }
+  return status;
+}
+
+Status Connection::connect_to(const Server& server, Clock::time_point until) {
   const std::string silence = std::to_string(options_.statement_max.count());
-  const auto keywords =
-      std::to_array<const char*>({"dbname", "fallback_application_name", "client_encoding",
-                                  "keepalives_idle", "tcp_user_timeout", nullptr});
+  // What stands before the address is for where it says nothing, what stands behind it wins.
+  const auto keywords = std::to_array<const char*>(
+      {"target_session_attrs", "dbname", "host", "hostaddr", "port", "fallback_application_name",
+       "client_encoding", "keepalives_idle", "tcp_user_timeout", nullptr});
   const auto values = std::to_array<const char*>(
-      {options_.url.c_str(), "parley", "UTF8", "5", silence.c_str(), nullptr});
+      {"read-write", options_.url.c_str(), server.host.c_str(), server.address.c_str(),
+       server.port.c_str(), "parley", "UTF8", "5", silence.c_str(), nullptr});
   connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
   const auto refused = [this](const std::string& why) {
     broken_ = true;
@@ -251,6 +270,35 @@ Result<Rows> Session::run(const char* sql, const Parameters& parameters) {
   auto rows = (*connection)->run(sql, parameters);
   if (absl::IsFailedPrecondition(rows.status())) connection_.reset();
   return rows;
+}
+
+std::vector<Server> servers_of(const std::string& url) {
+  std::vector<std::string> hosts{""};
+  std::vector<std::string> addresses{""};
+  std::vector<std::string> ports{""};
+  char* error = nullptr;
+  PQconninfoOption* const options = PQconninfoParse(url.c_str(), &error);
+  PQfreemem(error);
+  for (const auto* option = options; option != nullptr && option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword = option->keyword;
+    if (keyword == "host") hosts = absl::StrSplit(option->val, ',');
+    if (keyword == "hostaddr") addresses = absl::StrSplit(option->val, ',');
+    if (keyword == "port") ports = absl::StrSplit(option->val, ',');
+  }
+  PQconninfoFree(options);
+  // One port may be that of all.
+  const auto at = [](const std::vector<std::string>& list, size_t i) {
+    return list.size() == 1 ? list[0] : i < list.size() ? list[i] : std::string();
+  };
+  std::vector<Server> servers;
+  for (size_t i = 0; i < std::max(hosts.size(), addresses.size()); ++i) {
+    std::string port = at(ports, i);
+    // Why: what is left out there would be all ports of the address here.
+    if (port.empty() && ports.size() > 1) port = "5432";
+    servers.push_back({at(hosts, i), at(addresses, i), std::move(port)});
+  }
+  return servers;
 }
 
 std::string shown_url(const std::string& url) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,8 @@ struct pg_conn;
 struct pg_result;
 
 namespace parley::postgres {
+
+struct Server;
 
 /// What a statement gave. Owns it; one thread.
 class Rows {
@@ -47,11 +50,15 @@ class Rows {
 };
 
 struct ConnectionOptions {
-  std::string url;  ///< postgres://..., or key=value pairs as libpq knows them
-  std::chrono::milliseconds connect_max{5'000};
+  /// postgres://..., or key=value pairs as libpq knows them. It may name several servers, of which
+  /// the one that writes is meant, unless its target_session_attrs says otherwise.
+  std::string url;
+  std::chrono::milliseconds connect_max{5'000};  ///< of all servers together
   /// The server gives a statement up after this; this side waits a little longer, then closes.
   std::chrono::milliseconds statement_max{10'000};
   std::chrono::milliseconds lock_max{5'000};
+  /// The server that answered last, which is asked first: of all copies of these options.
+  std::shared_ptr<std::atomic<size_t>> preferred = std::make_shared<std::atomic<size_t>>(0);
 };
 
 /// A session of a PostgreSQL server.
@@ -81,7 +88,9 @@ class Connection {
   using Clock = std::chrono::steady_clock;
 
   explicit Connection(ConnectionOptions options) : options_(std::move(options)) {}
+  /// One server after the other, so that one that is silent does not hide the next.
   Status connect();
+  Status connect_to(const Server& server, Clock::time_point until);
   Status prepare_session();
   /// What an idle session was told: that the server goes.
   Status look_alive();
@@ -119,5 +128,15 @@ class Session {
 
 /// The address without a password, for people.
 std::string shown_url(const std::string& url);
+
+/// One of the servers that an address names, as libpq is to be told of it.
+struct Server {
+  std::string host;     ///< or the directory of its socket; empty: as libpq has it
+  std::string address;  ///< hostaddr
+  std::string port;
+  bool operator==(const Server&) const = default;
+};
+/// At least one.
+std::vector<Server> servers_of(const std::string& url);
 
 }  // namespace parley::postgres
