@@ -1,13 +1,12 @@
-#include <fcntl.h>
 #include <map>
 #include <random>
-#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <google/protobuf/util/time_util.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/client.hpp"
+#include "tests/support/number_file.hpp"
 #include "tests/support/requests.hpp"
 #include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -42,12 +41,7 @@ class Clock : public testing::Test {
     client_ = std::make_unique<Client>(server_->address());
   }
 
-  /// In place, for the server has the file mapped.
-  void set_offset(int64_t seconds) {
-    const int file = open((dir_ / "offset").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-    ASSERT_EQ(pwrite(file, &seconds, sizeof seconds, 0), static_cast<ssize_t>(sizeof seconds));
-    close(file);
-  }
+  void set_offset(int64_t seconds) { write_number(dir_ / "offset", seconds); }
   Client& client() { return *client_; }
 
   TempDir dir_;

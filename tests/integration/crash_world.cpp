@@ -1,5 +1,6 @@
 #include "tests/integration/crash_world.hpp"
 
+#include <set>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -35,15 +36,21 @@ int64_t version_of(const pb::ForkConversationResponse& response) {
 
 Instant now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
-void Doorway::open(const std::string& address) {
+void Doorway::open(const std::string& address, int door) {
   const std::lock_guard lock(mutex_);
-  client_ = std::make_shared<Client>(address);
+  doors_[door] = std::make_shared<Client>(address);
   changed_.notify_all();
 }
 
-void Doorway::shut() {
+void Doorway::shut(int door) {
   const std::lock_guard lock(mutex_);
-  client_ = nullptr;
+  doors_.erase(door);
+}
+
+bool Doorway::cut_off(const CallStatus& status) {
+  // Cancelled by nobody here is how a call ends that a server's stop cuts off.
+  return status.code == Code::unavailable || status.code == Code::deadline_exceeded ||
+         status.code == Code::cancelled;
 }
 
 void Doorway::close() {
@@ -54,8 +61,12 @@ void Doorway::close() {
 
 std::shared_ptr<Client> Doorway::enter() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return client_ != nullptr || closed_; });
-  return closed_ ? nullptr : client_;
+  changed_.wait(lock, [&] { return !doors_.empty() || closed_; });
+  if (closed_) return nullptr;
+  auto next = doors_.upper_bound(last_);
+  if (next == doors_.end()) next = doors_.begin();
+  last_ = next->first;
+  return next->second;
 }
 
 SharedConversation::SharedConversation(Doorway& doorway, std::string thread, bool with_resets)
@@ -87,6 +98,7 @@ std::vector<std::string> SharedConversation::fresh_keys(int client, size_t count
 }
 
 void SharedConversation::note(AppendCall call) {
+  ++operations_;
   if (call.outcome == CallOutcome::ok) ++acknowledged_;
   const std::lock_guard lock(mutex_);
   history_.appends.push_back(std::move(call));
@@ -114,12 +126,17 @@ void SharedConversation::append_once(int client) {
   const auto server = doorway_.enter();
   if (!server) return;
   call.invoked = now();
-  const auto answer = server->call(test::append(thread_, call.keys));
+  const auto answer = server->call(test::append(thread_, call.keys), doorway_.options());
+  const bool promised_undone =
+      answer.status.reason == "NODE_UNREACHABLE" || answer.status.reason == "NOT_OWNER";
   if (answer.ok()) {
     call.returned = now();
     call.outcome = CallOutcome::ok;
     call.first_sequence = answer->first_sequence();
     call.version = answer->version();
+  } else if (promised_undone) {
+    call.returned = now();
+    call.outcome = CallOutcome::failed;
   }
   note(std::move(call));
 }
@@ -147,6 +164,7 @@ void SharedConversation::change(int client, const Request& request) {
   }
   call.returned = now();
   call.version = version_of(answer->value);
+  ++operations_;
   const std::lock_guard lock(mutex_);
   history_.changes.push_back(call);
 }
@@ -156,11 +174,12 @@ void SharedConversation::read(int client, int limit) {
   const auto server = doorway_.enter();
   if (!server) return;
   call.invoked = now();
-  const auto answer = server->call(get(thread_, limit));
+  const auto answer = server->call(get(thread_, limit), doorway_.options());
   if (!answer.ok()) {
-    EXPECT_EQ(answer.status.code, Code::unavailable) << answer.status;
+    EXPECT_TRUE(Doorway::cut_off(answer.status)) << answer.status;
     return;
   }
+  ++operations_;
   call.returned = now();
   call.version = answer->conversation().version();
   call.message_count = answer->conversation().message_count();
@@ -184,6 +203,7 @@ void SharedConversation::watch(int client, int64_t after_version) {
     while (last < last_version_ && stream->read(response)) {
       if (response.has_heartbeat()) continue;
       log.events.push_back(to_event(response));
+      ++operations_;
       last = response.version();
     }
     stream->cancel();
@@ -204,8 +224,8 @@ History SharedConversation::history(Client& client) {
   return complete;
 }
 
-PrivateConversations::PrivateConversations(Doorway& doorway, int client, uint64_t seed)
-    : doorway_(doorway), client_(client), random_(seed) {}
+PrivateConversations::PrivateConversations(Doorway& doorway, std::string stem, uint64_t seed)
+    : doorway_(doorway), stem_(std::move(stem)), random_(seed) {}
 
 int64_t PrivateConversations::pick(int64_t low, int64_t high) {
   return std::uniform_int_distribution<int64_t>(low, high)(random_);
@@ -221,13 +241,13 @@ auto PrivateConversations::must(const Request& request) {
     answer.reset();
   }
   if (answer) ++acknowledged_;
+  ++operations_;
   return answer;
 }
 
 void PrivateConversations::act() {
   if (all_.size() < k_private_max && pick(0, 9) == 0) {
-    all_.push_back(
-        {.thread = "own-" + std::to_string(client_) + "-" + std::to_string(all_.size())});
+    all_.push_back({.thread = stem_ + "-" + std::to_string(all_.size())});
   }
   if (all_.empty()) return;
   Known& known = all_[pick(0, static_cast<int64_t>(all_.size()) - 1)];
@@ -251,13 +271,15 @@ void PrivateConversations::act() {
     if (must(erase(known.thread))) {
       known = {.thread = known.thread, .version_exact = known.version_exact};
     }
-  } else {
+  } else if (draw < 97) {
     check(known);
+  } else {
+    check_list();
   }
 }
 
 void PrivateConversations::create_one(Known& known) {
-  if (const auto answer = must(create(known.thread, "user-" + std::to_string(client_)))) {
+  if (const auto answer = must(create(known.thread, stem_))) {
     EXPECT_EQ((*answer)->conversation().version(), 1) << known.thread;
     known.exists = true;
     known.version = 1;
@@ -307,6 +329,7 @@ void PrivateConversations::advance(Known& known, int64_t version) {
 void PrivateConversations::check(const Known& known) {
   const auto answer = doorway_.until_answered(get(known.thread, 1000));
   if (!answer) return;
+  ++operations_;
   if (!known.exists) {
     EXPECT_EQ(answer->status.code, Code::not_found) << known.thread << ": " << answer->status;
     return;
@@ -328,8 +351,30 @@ void PrivateConversations::check(const Known& known) {
   }
 }
 
+void PrivateConversations::check_list() {
+  pb::ListConversationsRequest request;
+  request.set_user_id(stem_);
+  request.set_page_size(1000);
+  const auto answer = doorway_.until_answered(request);
+  if (!answer) return;
+  ASSERT_TRUE(answer->ok()) << answer->status;
+  ++operations_;
+  std::set<std::string> shown;
+  for (const auto& each : (*answer)->conversations()) {
+    EXPECT_TRUE(shown.insert(each.thread_id()).second) << each.thread_id() << " is listed twice";
+  }
+  const bool complete = (*answer)->unreachable_shards().empty();
+  for (const Known& known : all_) {
+    const bool listed = shown.erase(known.thread) == 1;
+    EXPECT_TRUE(listed || !known.exists || !complete) << known.thread << " is not listed";
+    EXPECT_FALSE(listed && !known.exists) << known.thread << " is listed, and was deleted";
+  }
+  EXPECT_TRUE(shown.empty()) << *shown.begin() << " is listed, and nobody's";
+}
+
 void PrivateConversations::check_all() {
   for (const Known& known : all_) check(known);
+  check_list();
 }
 
 }  // namespace parley::test

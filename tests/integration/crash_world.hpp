@@ -4,7 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -18,36 +18,45 @@
 
 namespace parley::test {
 
-/// The server as clients find it: there or not, each time at another address.
+/// A server as clients find it: there or not, each time at another address. Or the nodes of a
+/// cluster, one door each, all the same to a client, which goes by one after the other.
 class Doorway {
  public:
-  /// The server serves here now.
-  void open(const std::string& address);
-  void shut();
+  /// `patience`: how long a call may take before it is tried again, by the next door.
+  explicit Doorway(std::chrono::milliseconds patience = std::chrono::seconds(20))
+      : patience_(patience) {}
+
+  /// It serves here now.
+  void open(const std::string& address, int door = 0);
+  void shut(int door = 0);
   /// No more: whoever waits is let go.
   void close();
-  /// Waits until there is a server; null once closed.
+  /// Waits until a door is open; null once closed.
   std::shared_ptr<Client> enter();
+  [[nodiscard]] CallOptions options() const { return {.timeout = patience_}; }
+  /// Whether a call ended in one of the ways that servers end it which go, stand still or are cut
+  /// off.
+  static bool cut_off(const CallStatus& status);
 
   /// Calls until there is an answer from the server itself. Empty once closed.
   template <class Request>
   auto until_answered(const Request& request)
       -> std::optional<decltype(std::declval<Client&>().call(request))> {
     while (const auto client = enter()) {
-      auto answer = client->call(request);
-      // Cancelled by nobody here is how a call ends that a server's stop cuts off.
-      const bool cut_off = answer.status.code == Code::unavailable ||
-                           answer.status.code == Code::deadline_exceeded ||
-                           answer.status.code == Code::cancelled;
-      if (!cut_off) return answer;
+      auto answer = client->call(request, options());
+      if (!cut_off(answer.status)) return answer;
+      // Why: as clients do; a server that is gone refuses them at once.
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     return std::nullopt;
   }
 
  private:
+  const std::chrono::milliseconds patience_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<Client> client_;
+  std::map<int, std::shared_ptr<Client>> doors_;
+  int last_ = -1;  ///< the door that was entered last
   bool closed_ = false;
 };
 
@@ -68,6 +77,8 @@ class SharedConversation {
   History history(Client& client);
   [[nodiscard]] const std::string& thread() const { return thread_; }
   [[nodiscard]] int64_t acknowledged() const { return acknowledged_; }
+  /// All that there is to check.
+  [[nodiscard]] int64_t operations() const { return operations_; }
 
  private:
   void append(int client, std::mt19937_64& random);
@@ -84,6 +95,7 @@ class SharedConversation {
   const bool with_resets_;
   std::atomic<int64_t> last_key_ = 0;
   std::atomic<int64_t> acknowledged_ = 0;
+  std::atomic<int64_t> operations_ = 0;
   std::atomic<int64_t> last_version_ = INT64_MAX;
   std::mutex mutex_;
   History history_;
@@ -93,12 +105,14 @@ class SharedConversation {
 /// appended to, renamed, reset, forked, deleted and created again. Used by one thread.
 class PrivateConversations {
  public:
-  PrivateConversations(Doorway& doorway, int client, uint64_t seed);
+  /// `stem`: of their names and their user's.
+  PrivateConversations(Doorway& doorway, std::string stem, uint64_t seed);
 
   void act();
   /// Compares all with what is stored.
   void check_all();
   [[nodiscard]] int64_t acknowledged() const { return acknowledged_; }
+  [[nodiscard]] int64_t operations() const { return operations_; }
 
  private:
   struct Known {
@@ -118,14 +132,17 @@ class PrivateConversations {
   void fork_one(Known& parent);
   void advance(Known& known, int64_t version);
   void check(const Known& known);
+  /// The list of the user's conversations, against all that are known.
+  void check_list();
   int64_t pick(int64_t low, int64_t high);
 
   Doorway& doorway_;
-  const int client_;
+  const std::string stem_;
   std::mt19937_64 random_;
   std::vector<Known> all_;
   int64_t last_key_ = 0;
   std::atomic<int64_t> acknowledged_ = 0;
+  std::atomic<int64_t> operations_ = 0;
 };
 
 }  // namespace parley::test

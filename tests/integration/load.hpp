@@ -14,19 +14,28 @@
 
 namespace parley::test {
 
+/// How many take part.
+struct LoadSize {
+  int shared = 3;     ///< conversations, the last one with resets, each with one watcher
+  int appenders = 4;  ///< who use them
+  int owners = 2;     ///< who have conversations of their own
+  std::chrono::milliseconds patience = std::chrono::seconds(20);  ///< for one call
+};
+
 /// The clients, each on a thread of its own, and what they share.
 class Load {
  public:
   /// `group`: tells loads of one test apart.
-  explicit Load(uint64_t seed, int group = 0) : random_(seed) {
-    const std::string stem = "shared-" + std::to_string(group) + "-";
-    for (int i = 0; i < k_shared; ++i) {
-      shared_.push_back(std::make_unique<SharedConversation>(doorway_, stem + std::to_string(i),
-                                                             i == k_shared - 1));
+  explicit Load(uint64_t seed, int group = 0, LoadSize size = {})
+      : size_(size), random_(seed), doorway_(size.patience) {
+    const std::string name = std::to_string(group) + "-";
+    for (int i = 0; i < size_.shared; ++i) {
+      shared_.push_back(std::make_unique<SharedConversation>(
+          doorway_, "shared-" + name + std::to_string(i), i == size_.shared - 1));
     }
-    for (int i = 0; i < k_private_clients; ++i) {
+    for (int i = 0; i < size_.owners; ++i) {
       private_.push_back(std::make_unique<PrivateConversations>(
-          doorway_, group * k_private_clients + i, random_()));
+          doorway_, "own-" + name + std::to_string(i), random_()));
     }
   }
   ~Load() {
@@ -43,7 +52,7 @@ class Load {
     for (const auto& conversation : shared_) {
       ASSERT_TRUE(client.call(create(conversation->thread())).ok());
     }
-    for (int i = 0; i < k_appenders; ++i) {
+    for (int i = 0; i < size_.appenders; ++i) {
       workers_.emplace_back([this, i, seed = random_()] { act_on_shared(i, seed); });
     }
     for (const auto& own : private_) {
@@ -68,6 +77,14 @@ class Load {
     watchers_.clear();
   }
 
+  /// All that there is to check.
+  int64_t operations() const {
+    int64_t sum = 0;
+    for (const auto& conversation : shared_) sum += conversation->operations();
+    for (const auto& own : private_) sum += own->operations();
+    return sum;
+  }
+
   int64_t acknowledged() const {
     int64_t sum = 0;
     for (const auto& conversation : shared_) sum += conversation->acknowledged();
@@ -76,10 +93,6 @@ class Load {
   }
 
  private:
-  static constexpr int k_shared = 3;
-  static constexpr int k_appenders = 4;
-  static constexpr int k_private_clients = 2;
-
   void act_on_shared(int client, uint64_t seed) {
     std::mt19937_64 random(seed);
     while (!stopping_) {
@@ -94,6 +107,7 @@ class Load {
     for (std::thread& watcher : watchers_) watcher.join();
   }
 
+  const LoadSize size_;
   std::mt19937_64 random_;
   Doorway doorway_;
   std::atomic<bool> stopping_ = false;

@@ -40,7 +40,8 @@ class SharedCluster : public testing::Test {
   void start_all() {
     nodes_ = std::make_unique<ClusterNodes>(
         dir_.path(), k_nodes,
-        std::vector<std::string>{"--shards", "24", "--lease-ms", "1500", "--drain-timeout", "10"},
+        std::vector<std::string>{"--shards", "24", "--lease-ms", "1500", "--drain-timeout", "10",
+                                 "--accept-async-loss"},
         database_.url());
   }
   /// Each node goes in turn and comes back, while calls come by way of another.

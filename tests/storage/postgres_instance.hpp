@@ -37,7 +37,6 @@ class PostgresInstance {
 
  private:
   [[nodiscard]] std::string sockets() const { return directory_ / "sockets"; }
-  void signal_all(int signal) const;
 
   const bool durable_;
   std::filesystem::path directory_;

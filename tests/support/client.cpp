@@ -135,6 +135,8 @@ std::shared_ptr<grpc::Channel> channel_to(const std::string& address) {
   // must not find them in the backoff of its predecessor.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   arguments.SetMaxReceiveMessageSize(64 << 20);
   return grpc::CreateCustomChannel("ipv4:" + address, grpc::InsecureChannelCredentials(),
                                    arguments);

@@ -31,11 +31,11 @@ int free_port() {
 
 }  // namespace
 
-ClusterNodes::ClusterNodes(std::string dir, int count, std::vector<std::string> flags,
-                           std::string journal)
+ClusterNodes::ClusterNodes(std::string dir, const std::vector<NodePlace>& places,
+                           std::vector<std::string> flags, std::string journal)
     : dir_(std::move(dir)), flags_(std::move(flags)), journal_(std::move(journal)) {
-  for (int i = 0; i < count; ++i) add({});
-  for (int i = 0; i < count; ++i) start(i);
+  for (const NodePlace& place : places) add({}, place);
+  for (int i = 0; i < count(); ++i) start(i);
   wait_until_linked();
 }
 
@@ -47,9 +47,11 @@ std::string ClusterNodes::peers() const {
   return peers;
 }
 
-int ClusterNodes::add(std::vector<std::string> flags) {
+int ClusterNodes::add(std::vector<std::string> flags, NodePlace place) {
   const int node = count();
-  peers_.push_back(name(node) + "=127.0.0.1:" + std::to_string(free_port()));
+  if (place.peer_port == 0) place.peer_port = free_port();
+  peers_.push_back(name(node) + "=" + place.address + ":" + std::to_string(place.peer_port));
+  places_.push_back(std::move(place));
   own_flags_.push_back(std::move(flags));
   nodes_.emplace_back();
   clients_.emplace_back();
@@ -57,6 +59,7 @@ int ClusterNodes::add(std::vector<std::string> flags) {
 }
 
 void ClusterNodes::remove_last() {
+  places_.pop_back();
   peers_.pop_back();
   own_flags_.pop_back();
   nodes_.pop_back();
@@ -64,19 +67,18 @@ void ClusterNodes::remove_last() {
 }
 
 ServerOptions ClusterNodes::options(int node) const {
-  ServerOptions options{.data_dir = data_dir(node), .flags = flags_};
+  const NodePlace& place = places_[static_cast<size_t>(node)];
+  ServerOptions options{.data_dir = data_dir(node),
+                        .listen = place.address + ":" + std::to_string(place.client_port),
+                        .flags = flags_,
+                        .environment = place.environment,
+                        .wrapper = place.wrapper};
   const auto& own = own_flags_[static_cast<size_t>(node)];
   options.flags.insert(options.flags.end(), own.begin(), own.end());
   if (!journal_.empty()) {
-    const std::vector<std::string> cluster = {"--cluster",
-                                              "shared",
-                                              "--journal",
-                                              journal_,
-                                              "--accept-async-loss",
-                                              "--node",
-                                              name(node),
-                                              "--peers",
-                                              peers_[static_cast<size_t>(node)]};
+    const std::vector<std::string> cluster = {
+        "--cluster", "shared",   "--journal", journal_,
+        "--node",    name(node), "--peers",   peers_[static_cast<size_t>(node)]};
     options.flags.insert(options.flags.end(), cluster.begin(), cluster.end());
   } else if (count() > 1) {
     const std::vector<std::string> cluster = {"--cluster", "static",  "--node",
@@ -90,6 +92,14 @@ void ClusterNodes::start(int node) {
   const auto at = static_cast<size_t>(node);
   nodes_[at] = start_server(options(node));
   clients_[at] = std::make_unique<Client>(nodes_[at]->address());
+}
+
+bool ClusterNodes::try_to_start(int node, std::chrono::milliseconds patience) {
+  const auto at = static_cast<size_t>(node);
+  nodes_[at] = std::make_unique<ServerProcess>(options(node));
+  if (!nodes_[at]->wait_until_serving(patience)) return false;
+  clients_[at] = std::make_unique<Client>(nodes_[at]->address());
+  return true;
 }
 
 bool ClusterNodes::settled_for(int node, const std::vector<int>& nodes) {

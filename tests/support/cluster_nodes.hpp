@@ -1,14 +1,25 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/client.hpp"
 #include "tests/support/server_process.hpp"
 
 namespace parley::test {
+
+/// Where a node runs.
+struct NodePlace {
+  std::string address = "127.0.0.1";
+  int client_port = 0;  ///< 0: any that is free
+  int peer_port = 0;    ///< the same
+  std::vector<std::string> wrapper;
+  std::vector<std::string> environment;
+};
 
 /// The nodes of a cluster, each a process, and a client of each: with storage of their own, or with
 /// a journal that they share.
@@ -18,8 +29,11 @@ class ClusterNodes {
  public:
   /// Starts them and waits until each is linked to all others. A count of one is a server alone.
   /// `journal`: the database that they share; empty: none.
-  ClusterNodes(std::string dir, int count, std::vector<std::string> flags,
-               std::string journal = {});
+  ClusterNodes(std::string dir, int count, std::vector<std::string> flags, std::string journal = {})
+      : ClusterNodes(std::move(dir), std::vector<NodePlace>(static_cast<size_t>(count)),
+                     std::move(flags), std::move(journal)) {}
+  ClusterNodes(std::string dir, const std::vector<NodePlace>& places,
+               std::vector<std::string> flags, std::string journal = {});
 
   [[nodiscard]] static std::string name(int node);
   [[nodiscard]] int count() const { return static_cast<int>(nodes_.size()); }
@@ -29,17 +43,20 @@ class ClusterNodes {
   Client& client(int node) { return *clients_[static_cast<size_t>(node)]; }
 
   /// One more, not started yet. Those that run know of it once they are started again.
-  int add(std::vector<std::string> flags);
+  int add(std::vector<std::string> flags, NodePlace place = {});
   /// The last one is no more; it was stopped before.
   void remove_last();
 
   void start(int node);
+  /// False where it ended before it served, or did not serve within that time.
+  bool try_to_start(int node, std::chrono::milliseconds patience);
   /// As `start` starts it.
   [[nodiscard]] ServerOptions options(int node) const;
   /// Every shard answers through each node.
   void wait_until_linked();
   /// Each shard is served, and each of these nodes knows of all of them.
   void wait_until_settled(const std::vector<int>& nodes);
+  [[nodiscard]] bool settled_for(int node, const std::vector<int>& nodes);
   /// Kills all and starts them again.
   void restart();
   /// In order; each must end well.
@@ -57,13 +74,13 @@ class ClusterNodes {
 
  private:
   void wait_until_linked(int node);
-  [[nodiscard]] bool settled_for(int node, const std::vector<int>& nodes);
 
   const std::string dir_;
   const std::vector<std::string> flags_;
   const std::string journal_;
-  std::vector<std::string> peers_;                   ///< NAME=HOST:PORT, by the node's number
-  std::vector<std::vector<std::string>> own_flags_;  ///< the same
+  std::vector<NodePlace> places_;   ///< by the node's number, as all below
+  std::vector<std::string> peers_;  ///< NAME=HOST:PORT
+  std::vector<std::vector<std::string>> own_flags_;
   std::vector<std::unique_ptr<ServerProcess>> nodes_;
   std::vector<std::unique_ptr<Client>> clients_;
 };

@@ -38,8 +38,7 @@ std::vector<std::string> command_line(const ServerOptions& options,
   std::vector<std::string> words = options.wrapper;
   for (const std::string& word :
        {program("parleyd").string(), std::string("--data-dir"), options.data_dir.string(),
-        std::string("--listen"), std::string("127.0.0.1:0"), std::string("--port-file"),
-        port_file.string()}) {
+        std::string("--listen"), options.listen, std::string("--port-file"), port_file.string()}) {
     words.push_back(word);
   }
   words.insert(words.end(), options.flags.begin(), options.flags.end());
@@ -102,7 +101,9 @@ std::ostream& operator<<(std::ostream& out, const Ending& ending) {
   return out << describe(ending);
 }
 
-ServerProcess::ServerProcess(const ServerOptions& options) : wrapped_(!options.wrapper.empty()) {
+ServerProcess::ServerProcess(const ServerOptions& options)
+    : host_(options.listen.substr(0, options.listen.rfind(':'))),
+      wrapped_(!options.wrapper.empty()) {
   const std::string beside = options.data_dir.string();
   port_file_ = beside + ".port";
   output_file_ = beside + ".log";
@@ -131,7 +132,7 @@ bool ServerProcess::wait_until_serving(std::chrono::milliseconds patience) {
   while (Clock::now() < give_up) {
     const std::string port = read_file(port_file_);
     if (!port.empty() && std::stoi(port) > 0) {
-      address_ = "127.0.0.1:" + std::to_string(std::stoi(port));
+      address_ = host_ + ":" + std::to_string(std::stoi(port));
       return true;
     }
     if (!running()) return false;

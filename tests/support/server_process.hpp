@@ -15,6 +15,7 @@ namespace parley::test {
 /// How to start a server.
 struct ServerOptions {
   std::filesystem::path data_dir;
+  std::string listen = "127.0.0.1:0";
   std::vector<std::string> flags;        ///< beside --data-dir, --listen and --port-file
   std::vector<std::string> environment;  ///< NAME=value, beside what the test itself has
   std::vector<std::string>
@@ -31,9 +32,9 @@ struct Ending {
 std::string describe(const Ending& ending);
 std::ostream& operator<<(std::ostream& out, const Ending& ending);
 
-/// A real `parleyd` on a free port of the loopback address. Owned by a test, made and ended on the
-/// thread that made it. Invariant: no server outlives the thread that started it, however that
-/// ends.
+/// A real `parleyd`, as a rule on a free port of the loopback address. Owned by a test, made and
+/// ended on the thread that made it. Invariant: no server outlives the thread that started it,
+/// however that ends.
 class ServerProcess {
  public:
   /// Starts and does not wait.
@@ -68,6 +69,7 @@ class ServerProcess {
  private:
   [[nodiscard]] int64_t status_bytes(const std::string& field) const;
 
+  std::string host_;
   std::filesystem::path port_file_;
   std::filesystem::path output_file_;
   std::string address_;

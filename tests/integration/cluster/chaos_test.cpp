@@ -1,0 +1,162 @@
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/cluster/faults.hpp"
+#include "tests/integration/cluster/rig.hpp"
+#include "tests/integration/load.hpp"
+#include "tests/support/history_checker.hpp"
+#include "tests/support/number_from.hpp"
+#include "tests/support/requests.hpp"
+#include "tests/support/temp_dir.hpp"
+
+/// A cluster under faults that one seed draws, and clients whose histories are judged.
+///
+/// PARLEY_SHAPE: "static" or "shared". PARLEY_SEED: drawn where it is not given.
+/// PARLEY_CHAOS_SECONDS: for so long faults are begun. PARLEY_CHAOS_KEEP: a directory for what
+/// nodes and databases wrote, which stays.
+namespace parley::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::IsEmpty;
+using Clock = std::chrono::steady_clock;
+
+/// A chapter has clients and conversations of its own, so that histories stay small.
+constexpr seconds k_chapter{20};
+/// A cluster is begun anew after so many.
+constexpr int k_chapters_per_cluster = 8;
+/// Below this a chapter has proved nothing.
+constexpr int64_t k_acknowledged_per_chapter = 100;
+constexpr LoadSize k_load{
+    .shared = 8, .appenders = 16, .owners = 6, .patience = milliseconds(3'000)};
+
+class Chaos : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string missing = HostNetwork::missing();
+    if (!missing.empty()) GTEST_SKIP() << missing;
+    const char* shape = std::getenv("PARLEY_SHAPE");
+    const bool shared = shape != nullptr && std::string(shape) == "shared";
+    std::cout << "PARLEY_SEED=" << seed_ << " PARLEY_SHAPE=" << (shared ? "shared" : "static")
+              << std::endl;
+    const char* keep = std::getenv("PARLEY_CHAOS_KEEP");
+    if (keep == nullptr) dir_ = std::make_unique<TempDir>();
+    network_ = std::make_unique<HostNetwork>(Rig::k_hosts);
+    rig_ = std::make_unique<Rig>(*network_, shared ? Shape::shared_journal : Shape::own_storage,
+                                 keep == nullptr ? dir_->path().string() : std::string(keep));
+    faults_ = std::make_unique<Faults>(*rig_, random_);
+  }
+
+  /// One fault, sometimes two at once, from begin to end.
+  void go_wrong() {
+    std::vector<Fault> at_once;
+    std::set<int> taken;
+    const int most = random_() % 4 == 0 ? 2 : 1;
+    while (static_cast<int>(at_once.size()) < most) {
+      Fault fault = faults_->draw(taken);
+      if (fault.name.empty()) {
+        if (at_once.empty()) continue;
+        break;
+      }
+      taken.insert(fault.hosts.begin(), fault.hosts.end());
+      at_once.push_back(std::move(fault));
+    }
+    milliseconds length{0};
+    for (const Fault& fault : at_once) {
+      say((&fault == at_once.data() ? "" : "and ") + fault.name);
+      ++count_[fault.name];
+      fault.begin();
+      length = std::max(length, fault.length);
+    }
+    std::this_thread::sleep_for(length);
+    for (const Fault& fault : at_once) fault.end();
+    std::this_thread::sleep_for(milliseconds(random_() % 800));
+  }
+
+  void chapter(int number, Clock::time_point until) {
+    Load load(random_(), number, k_load);
+    rig_->set_doorway(&load.doorway());
+    load.start(rig_->nodes().client(0));
+    const auto end = std::min(until, Clock::now() + k_chapter);
+    do {
+      go_wrong();
+    } while (Clock::now() < end && !HasFailure());
+    const auto healed = Clock::now();
+    rig_->recover();
+    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - healed);
+    slowest_recovery_ = std::max(slowest_recovery_, took);
+    say("well again after " + std::to_string(took.count()) + " ms");
+    load.finish(rig_->nodes().client(1));
+    check(load);
+    rig_->set_doorway(nullptr);
+  }
+
+  void check(Load& load) {
+    for (const auto& conversation : load.shared()) {
+      Client& client = rig_->nodes().client(static_cast<int>(random_() % Rig::k_nodes));
+      EXPECT_THAT(check_history(conversation->history(client)), IsEmpty());
+    }
+    for (const auto& own : load.own()) own->check_all();
+    if (rig_->shape() == Shape::own_storage) {
+      for (const int node : rig_->there()) {
+        EXPECT_THAT(storage_problems(rig_->nodes().client(node)), IsEmpty());
+      }
+    }
+    EXPECT_GE(load.acknowledged(), k_acknowledged_per_chapter)
+        << "too little was done to prove anything";
+    operations_ += load.operations();
+    acknowledged_ += load.acknowledged();
+    say(std::to_string(load.operations()) + " operations checked");
+  }
+
+  void say(const std::string& what) const {
+    const auto at = std::chrono::duration_cast<milliseconds>(Clock::now() - begun_);
+    std::cout << at.count() << " ms: " << what << std::endl;
+  }
+
+  void say_what_there_was() {
+    int faults = 0;
+    for (const auto& [name, count] : count_) {
+      faults += count;
+      std::cout << "  " << name << ": " << count << "\n";
+    }
+    std::cout << faults << " faults, " << operations_ << " operations checked, " << acknowledged_
+              << " of them acknowledged changes; slowest recovery " << slowest_recovery_.count()
+              << " ms" << std::endl;
+  }
+
+  const uint64_t seed_ = number_from("PARLEY_SEED", std::random_device{}());
+  std::mt19937_64 random_{seed_};
+  std::unique_ptr<TempDir> dir_;
+  std::unique_ptr<HostNetwork> network_;
+  std::unique_ptr<Rig> rig_;
+  std::unique_ptr<Faults> faults_;
+  const Clock::time_point begun_ = Clock::now();
+  std::map<std::string, int> count_;
+  int64_t operations_ = 0;
+  int64_t acknowledged_ = 0;
+  milliseconds slowest_recovery_{0};
+};
+
+TEST_F(Chaos, LosesDoublesAndStalesNothing) {
+  const auto until = Clock::now() + seconds(number_from("PARLEY_CHAOS_SECONDS", 60));
+  for (int number = 0; Clock::now() < until && !HasFailure(); ++number) {
+    if (number > 0 && number % k_chapters_per_cluster == 0) rig_->begin_anew();
+    chapter(number, until);
+  }
+  say_what_there_was();
+}
+
+}  // namespace
+}  // namespace parley::test
