@@ -1,6 +1,5 @@
 #include "cluster/lease_keeper.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -9,39 +8,27 @@ namespace parley {
 namespace {
 
 constexpr auto k_tick = std::chrono::milliseconds(50);
-/// Shards on their way from a node that stays, and from one that leaves.
-constexpr int k_gives_at_once = 4;
-constexpr int k_gives_at_once_leaving = 32;
 
 }  // namespace
 
 LeaseKeeper::LeaseKeeper(Options options, OwnershipTable& table, ShardGate& gate,
                          Neighbourhood& neighbours)
-    : options_(std::move(options)),
-      table_(table),
-      gate_(gate),
-      neighbours_(neighbours),
-      self_(options_.self),
-      watch_(options_.times),
-      mine_(options_.shard_count),
-      looks_(options_.shard_count) {
-  self_.incarnation = options_.fresh();
-}
+    : machine_(options, table, gate, neighbours, *this),
+      view_{.looks = std::vector<Look>(options.shard_count), .serving = 0, .alone = false} {}
 
 void LeaseKeeper::start() {
-  thread_.start(k_tick, [this] { tick(); });
+  thread_.start(k_tick, [this] { machine_.tick(); });
 }
 
 void LeaseKeeper::look_now() {
-  thread_.post([this] { round(); });
+  thread_.post([this] { machine_.round(); });
 }
 
 void LeaseKeeper::drain(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
   if (stopped_) return;
-  leaving_ = true;
-  thread_.post([this] { round(); });
-  changed_.wait_for(lock, most, [this] { return serving_ == 0 || alone_; });
+  thread_.post([this] { machine_.leave(); });
+  changed_.wait_for(lock, most, [this] { return view_.serving == 0 || view_.alone; });
 }
 
 void LeaseKeeper::stop() {
@@ -50,198 +37,30 @@ void LeaseKeeper::stop() {
     if (std::exchange(stopped_, true)) return;
   }
   thread_.stop();
-  lease_until_ = 0;
-  for (uint32_t i = 0; i < options_.shard_count; ++i) {
-    if (mine_[i].serving) stop_serving({static_cast<uint16_t>(i)}, {}, mine_[i].epoch);
-  }
-  if (!joined_) return;
-  if (const Status status = table_.leave(self_); !status.ok()) complain(status);
+  machine_.stop();
 }
 
 std::vector<ShardsView::Look> LeaseKeeper::look() const {
   const std::lock_guard lock(mutex_);
-  return looks_;
+  return view_.looks;
 }
 
-void LeaseKeeper::tick() {
-  const SteadyTime now = options_.now();
-  if (now >= next_round_) round();
-  // Calls are held no longer than it may be known whose the shard is.
-  for (uint32_t i = 0; i < options_.shard_count && now.micros >= lease_until_; ++i) {
-    if (mine_[i].giving) stop_serving({static_cast<uint16_t>(i)}, {}, mine_[i].epoch);
-  }
-}
-
-void LeaseKeeper::round() {
-  const SteadyTime begun = options_.now();
-  next_round_ = {begun.micros + options_.times.renew_micros};
+void LeaseKeeper::show(View view) {
   {
     const std::lock_guard lock(mutex_);
-    self_.leaving = leaving_;
-  }
-  const auto kept = keep_lease();
-  if (!kept.ok()) return complain(kept.status());
-  const auto seen = look_around();
-  if (!seen.ok()) return complain(seen.status());
-  silent_ = false;
-  if (*kept) act(*seen);
-  publish();
-}
-
-Result<bool> LeaseKeeper::keep_lease() {
-  // Why before it is sent: nobody can have counted from earlier.
-  const SteadyTime sent = options_.now();
-  const auto kept = joined_ ? table_.renew(self_) : table_.join(self_);
-  if (!kept.ok()) return kept;
-  if (*kept) {
-    joined_ = true;
-    lease_until_ = sent.micros + options_.times.lease_micros - options_.times.margin_micros;
-  } else if (joined_) {
-    lose_everything();
-  }
-  return kept;
-}
-
-Result<Membership> LeaseKeeper::look_around() {
-  auto seen = table_.read();
-  if (!seen.ok()) return seen;
-  std::vector<Member> others = seen->members;
-  std::erase_if(others, [this](const Member& member) { return is_self(member); });
-  const auto silent = watch_.silent(others, options_.now());
-  if (!silent.empty()) {
-    for (const Member& member : silent) {
-      spdlog::warn("node {} is silent: what it owned is anybody's now", member.node);
-    }
-    if (Status status = table_.bury(silent); !status.ok()) return status;
-    seen = table_.read();
-    if (!seen.ok()) return seen;
-  }
-  neighbours_.members(seen->members);
-  if (Status status = reconcile(*seen); !status.ok()) return status;
-  const std::lock_guard lock(mutex_);
-  alone_ = std::ranges::none_of(
-      seen->members, [this](const Member& member) { return !is_self(member) && !member.leaving; });
-  return seen;
-}
-
-Status LeaseKeeper::reconcile(const Membership& seen) {
-  for (const OwnedShard& shard : seen.shards) {
-    if (shard.shard.value >= mine_.size()) continue;
-    if (Status status = reconcile(shard, seen.members); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-Status LeaseKeeper::reconcile(const OwnedShard& shard, const std::vector<Member>& members) {
-  Mine& mine = mine_[shard.shard.value];
-  const bool own = joined_ && shard.node == self_.node && shard.incarnation == self_.incarnation;
-  if (!own) {
-    const Member* owner = owner_of(shard, members);
-    // An earlier start of this node's is nobody to send calls to.
-    const bool another = owner != nullptr && owner->node != self_.node;
-    const NodeName name{another ? owner->node : std::string()};
-    if (mine.serving) stop_serving(shard.shard, name, shard.epoch);
-    neighbours_.owned_elsewhere(shard.shard, name, shard.epoch);
-    return absl::OkStatus();
-  }
-  if (!mine.serving || mine.epoch != shard.epoch) {
-    // Under a higher epoch than it was held under, it came back.
-    if (Status status = gate_.serve(shard.shard, shard.epoch); !status.ok()) return status;
-    mine = {.serving = true, .epoch = shard.epoch};
-  } else if (mine.given_up) {
-    gate_.resume(shard.shard);
-    mine.giving.reset();
-    mine.given_up = false;
-  }
-  return absl::OkStatus();
-}
-
-void LeaseKeeper::act(const Membership& seen) {
-  LeasePlan plan = plan_leases(seen, self_);
-  if (!plan.take.empty()) {
-    if (Status status = table_.take(self_, plan.take); !status.ok()) return complain(status);
-    const auto now = table_.read();
-    if (!now.ok()) return complain(now.status());
-    if (Status status = reconcile(*now); !status.ok()) return complain(status);
-  }
-  int under_way = 0;
-  for (const Mine& mine : mine_) under_way += mine.giving ? 1 : 0;
-  const int most = self_.leaving ? k_gives_at_once_leaving : k_gives_at_once;
-  for (const auto& [shard, to] : plan.give) {
-    const Mine& mine = mine_[shard.value];
-    if (!mine.serving || mine.giving) continue;
-    if (under_way++ >= most) break;
-    begin_to_give(shard, to);
-  }
-  // The rest follows as soon as these are there.
-  if (!plan.give.empty()) next_round_ = options_.now();
-}
-
-void LeaseKeeper::begin_to_give(Shard shard, const Member& to) {
-  Mine& mine = mine_[shard.value];
-  mine.giving = to;
-  mine.hold = ++holds_;
-  gate_.hold(shard, [this, shard, hold = mine.hold] {
-    thread_.post([this, shard, hold] { on_held(shard, hold); });
-  });
-}
-
-void LeaseKeeper::on_held(Shard shard, uint64_t hold) {
-  Mine& mine = mine_[shard.value];
-  // What an earlier hold waited for says nothing of this one.
-  if (!mine.serving || !mine.giving || mine.hold != hold) return;
-  const Member to = *mine.giving;
-  const Status given = table_.give(self_, shard, mine.epoch, to);
-  if (!given.ok()) complain(given);
-  // What the table says decides, now or as soon as it says anything.
-  mine.given_up = true;
-  const auto seen = table_.read();
-  if (!seen.ok()) return complain(seen.status());
-  if (const Status status = reconcile(*seen); !status.ok()) return complain(status);
-  if (!mine.serving) neighbours_.tell_to_look({to.node});
-  publish();
-}
-
-void LeaseKeeper::lose_everything() {
-  spdlog::error("this node was taken for dead: it begins anew");
-  lease_until_ = 0;
-  for (uint32_t i = 0; i < options_.shard_count; ++i) {
-    if (mine_[i].serving) stop_serving({static_cast<uint16_t>(i)}, {}, mine_[i].epoch);
-  }
-  joined_ = false;
-  self_.incarnation = options_.fresh();
-  next_round_ = options_.now();
-}
-
-void LeaseKeeper::stop_serving(Shard shard, const NodeName& to, Epoch epoch) {
-  if (const Status status = gate_.stop_serving(shard, to, epoch); !status.ok()) complain(status);
-  mine_[shard.value] = {};
-}
-
-void LeaseKeeper::complain(const Status& why) {
-  if (!std::exchange(silent_, true)) {
-    spdlog::error("who owns which shard cannot be kept up: {}", why.ToString());
-  }
-}
-
-void LeaseKeeper::publish() {
-  std::vector<Look> looks(mine_.size());
-  size_t serving = 0;
-  for (size_t i = 0; i < mine_.size(); ++i) {
-    const Mine& mine = mine_[i];
-    if (!mine.serving) continue;
-    ++serving;
-    looks[i].holding = {Holding::Kind::owned, mine.epoch, {}, 0};
-    looks[i].serving = !mine.giving;
-    looks[i].resting = !mine.giving;
-    if (mine.giving) looks[i].wanted = {mine.giving->node};
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    looks_ = std::move(looks);
-    serving_ = serving;
+    view_ = std::move(view);
   }
   changed_.notify_all();
+}
+
+void LeaseKeeper::silent(const Member& member) {
+  spdlog::warn("node {} is silent: what it owned is anybody's now", member.node);
+}
+
+void LeaseKeeper::buried() { spdlog::error("this node was taken for dead: it begins anew"); }
+
+void LeaseKeeper::table_fails(const Status& why) {
+  spdlog::error("who owns which shard cannot be kept up: {}", why.ToString());
 }
 
 }  // namespace parley

@@ -16,7 +16,7 @@ LAYERS = ["base", "conversation", "storage", "actors", "cluster", "services"]
 FOLDERS = LAYERS + ["tests", "bench"]
 UNMIRRORED = {"integration", "support", "sim", "fuzz", "style", "data", "suppressions"}
 # The pure part: no input or output, no clock, no thread, no randomness, no order that varies.
-PURE = re.compile(r"(base|conversation)/|cluster/(ring|membership|ownership)\.")
+PURE = re.compile(r"(base|conversation)/|cluster/(ring|lease_machine|lease_plan|ownership)\.")
 PURE_INCLUDES = re.compile(r"caf/|grpc|rocksdb/|libpq|(thread|mutex|chrono|random|ctime)$"
                            r"|absl/(random/|time/clock)")
 PURE_WORDS = re.compile(r"std::unordered_|(?<![\w.>])(std::|::)?(rand|time)\(")
