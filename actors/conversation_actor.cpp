@@ -87,6 +87,10 @@ void ConversationShell::handle(Call* call) {
 void ConversationShell::feed(Input&& input) {
   if (!engine_) return;
   keep_lease_up();
+  step(std::move(input));
+}
+
+void ConversationShell::step(Input&& input) {
   // Of the thread, not of the actor, for it is warm; taken out, for an answer may lead to a call to
   // another actor on this thread. One to this actor waits in the mailbox.
   thread_local std::vector<Output> spare;
@@ -99,15 +103,20 @@ void ConversationShell::feed(Input&& input) {
   spare = std::move(outputs);
 }
 
-/// A lease that is renewed is not told to every conversation: each looks when it matters.
+/// A lease that is renewed, or lost, is not told to every conversation: each looks when it matters.
 void ConversationShell::keep_lease_up() {
-  if (environment_->lease_until == nullptr) return;
+  if (environment_->lease_until == nullptr || engine_->abandoned()) return;
+  // Why first: a node that lost its lease lets go of its shards before it gets another one, which
+  // says nothing of an activation from before.
   const SteadyTime until = environment_->owned_until();
+  const Epoch epoch = environment_->journal.epoch(address_.shard);
+  const bool elsewhere = environment_->use(address_.shard) == ShardUse::elsewhere;
+  if (elsewhere || epoch != ownership_.epoch) {
+    return step(OwnershipChanged{{{ownership_.epoch.value + 1}, SteadyTime{}}});
+  }
   if (until == ownership_.until) return;
   ownership_.until = until;
-  std::vector<Output> none;
-  engine_->step(OwnershipChanged{ownership_}, none);
-  PARLEY_CHECK(none.empty());
+  step(OwnershipChanged{ownership_});
 }
 
 void ConversationShell::perform(Append& append) {
@@ -147,12 +156,14 @@ Wakeup* ConversationShell::on_written(WriteOutcome outcome) {
 }
 
 void ConversationShell::follow(Call* call, const Follow& wish) {
+  keep_lease_up();
   const Version durable = engine_->durable();
   if (engine_->abandoned()) {
     return call->fail(absl::UnavailableError("the conversation is being reloaded; watch again"));
   }
   // What is answered here is answered without a write.
-  if (environment_->clock.steady() >= environment_->owned_until()) {
+  const bool leased = environment_->lease_until != nullptr;
+  if (leased && environment_->clock.steady() >= ownership_.until) {
     return call->answer(Failure::not_owner, false);
   }
   // Why: a watcher that read storage may know of the batch under way before this actor is told.

@@ -68,6 +68,7 @@ class ConversationShell : private CommitWaiter {
   void retire();
   void retire_if_quiet();
   void feed(Input&& input);
+  void step(Input&& input);
   void keep_lease_up();
 
   void perform(Append& append);

@@ -24,6 +24,10 @@ void LeaseKeeper::look_now() {
   thread_.post([this] { machine_.round(); });
 }
 
+void LeaseKeeper::told(Shard shard, const NodeName& owner, Epoch epoch) {
+  thread_.post([this, shard, owner, epoch] { machine_.told(shard, owner, epoch); });
+}
+
 void LeaseKeeper::drain(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
   if (stopped_) return;

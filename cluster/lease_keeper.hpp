@@ -31,6 +31,8 @@ class LeaseKeeper final : public ShardsView, private LeaseHost {
   void stop();
   /// Something is this node's, as another one says: to be looked for at once.
   void look_now();
+  /// Another node says that it owns a shard.
+  void told(Shard shard, const NodeName& owner, Epoch epoch);
 
   /// Until when what is answered without a write may be: read by every conversation.
   [[nodiscard]] const std::atomic<int64_t>& lease_until_micros() const { return lease_until_; }

@@ -46,6 +46,13 @@ void LeaseMachine::round() {
   show();
 }
 
+void LeaseMachine::told(Shard shard, const NodeName& owner, Epoch epoch) {
+  if (shard.value >= mine_.size() || options_.now().micros < lease_until_) return;
+  if (!mine_[shard.value].serving || epoch <= mine_[shard.value].epoch) return;
+  stop_serving(shard, owner, epoch);
+  show();
+}
+
 void LeaseMachine::leave() {
   self_.leaving = true;
   round();
@@ -62,7 +69,11 @@ Result<bool> LeaseMachine::keep_lease() {
   // Why before it is sent: nobody can have counted from earlier.
   const SteadyTime sent = options_.now();
   const auto kept = joined_ ? table_.renew(self_) : table_.join(self_);
-  if (!kept.ok()) return kept;
+  if (!kept.ok()) {
+    // Where it joined all the same, others count from then: not to be told apart from a later try.
+    if (!joined_) self_.incarnation = options_.fresh();
+    return kept;
+  }
   if (*kept) {
     joined_ = true;
     set_lease(sent.micros + options_.times.lease_micros - options_.times.margin_micros);
@@ -73,6 +84,7 @@ Result<bool> LeaseMachine::keep_lease() {
 }
 
 Result<Membership> LeaseMachine::look_around() {
+  if (Status status = settle_gifts(); !status.ok()) return status;
   auto seen = table_.read();
   if (!seen.ok()) return seen;
   std::vector<Member> others = seen->members;
@@ -111,6 +123,8 @@ Status LeaseMachine::reconcile(const OwnedShard& shard, const std::vector<Member
     neighbours_.owned_elsewhere(shard.shard, name, shard.epoch);
     return absl::OkStatus();
   }
+  // What the table says of it now may be over in a moment.
+  if (mine.unsettled && mine.epoch == shard.epoch) return absl::OkStatus();
   if (!mine.serving || mine.epoch != shard.epoch) {
     // Under a higher epoch than it was held under, it came back.
     if (Status status = gate_.serve(shard.shard, shard.epoch); !status.ok()) return status;
@@ -154,19 +168,38 @@ void LeaseMachine::begin_to_give(Shard shard, const Member& to) {
 }
 
 void LeaseMachine::on_held(Shard shard, uint64_t hold) {
+  // Many of these one after the other take their time.
+  if (options_.now() >= next_round_) {
+    if (const auto kept = keep_lease(); !kept.ok()) complain(kept.status());
+  }
   Mine& mine = mine_[shard.value];
   // What an earlier hold waited for says nothing of this one.
   if (!mine.serving || !mine.giving || mine.hold != hold) return;
   const Member to = *mine.giving;
-  const Status given = table_.give(self_, shard, mine.epoch, to);
-  if (!given.ok()) complain(given);
   // What the table says decides, now or as soon as it says anything.
   mine.given_up = true;
+  if (const Status given = table_.give(self_, shard, mine.epoch, to); !given.ok()) {
+    mine.unsettled = true;
+    next_round_ = options_.now();
+    return complain(given);
+  }
   const auto seen = table_.read();
   if (!seen.ok()) return complain(seen.status());
   if (const Status status = reconcile(*seen); !status.ok()) return complain(status);
   if (!mine.serving) neighbours_.tell_to_look({to.node});
   show();
+}
+
+/// A shard that is given to its owner gets the next epoch: a gift from before comes too late then.
+Status LeaseMachine::settle_gifts() {
+  for (size_t i = 0; i < mine_.size(); ++i) {
+    Mine& mine = mine_[i];
+    if (!mine.unsettled) continue;
+    const Shard shard{static_cast<uint16_t>(i)};
+    if (Status status = table_.give(self_, shard, mine.epoch, self_); !status.ok()) return status;
+    mine.unsettled = false;
+  }
+  return absl::OkStatus();
 }
 
 void LeaseMachine::lose_everything() {
@@ -186,7 +219,8 @@ void LeaseMachine::stop_serving_all() {
 
 void LeaseMachine::stop_serving(Shard shard, const NodeName& to, Epoch epoch) {
   if (const Status status = gate_.stop_serving(shard, to, epoch); !status.ok()) complain(status);
-  mine_[shard.value] = {};
+  const Mine& was = mine_[shard.value];
+  mine_[shard.value] = {.epoch = was.epoch, .unsettled = was.unsettled};
 }
 
 void LeaseMachine::set_lease(int64_t until_micros) {

@@ -69,6 +69,9 @@ class LeaseMachine {
   void tick();
   /// Renews, looks, and does what follows.
   void round();
+  /// Another node says that it owns a shard: taken for true where this node has no lease, and no
+  /// way to the table that would say so.
+  void told(Shard shard, const NodeName& owner, Epoch epoch);
   /// Gives everything to the others from now on, and takes nothing any more.
   void leave();
   /// Serves nothing any more; what is left is anybody's. The last that it does.
@@ -80,7 +83,10 @@ class LeaseMachine {
     Epoch epoch;
     std::optional<Member> giving;  ///< to whom; calls are held
     uint64_t hold = 0;             ///< which time that calls are held
-    bool given_up = false;         ///< nobody knows yet whether it was given
+    bool given_up = false;         ///< the table was not read yet since it was given, or not
+    /// It may still be given, under `epoch`: nobody knows what becomes of the statement. Outlasts
+    /// serving.
+    bool unsettled = false;
   };
 
   Result<bool> keep_lease();
@@ -91,6 +97,8 @@ class LeaseMachine {
   void act(const Membership& seen);
   void begin_to_give(Shard shard, const Member& to);
   void on_held(Shard shard, uint64_t hold);
+  /// Has the table say what became of what was given, or that nothing becomes of it any more.
+  Status settle_gifts();
   /// Buried: whatever this start owned is another's.
   void lose_everything();
   void stop_serving_all();

@@ -7,10 +7,13 @@ namespace parley {
 std::vector<Member> SilenceWatch::silent(const std::vector<Member>& members, SteadyTime now) {
   std::map<std::pair<std::string, Id128>, Seen> seen;
   std::vector<Member> silent;
+  const bool watched = now.micros - looked_.micros < times_.lease_micros * 3 / 4;
+  looked_ = now;
   for (const Member& member : members) {
     const std::pair key{member.node, member.incarnation};
     const auto before = seen_.find(key);
-    const bool still = before != seen_.end() && before->second.renewals == member.renewals;
+    const bool still =
+        watched && before != seen_.end() && before->second.renewals == member.renewals;
     const Seen now_seen{member.renewals, still ? before->second.since : now};
     if (now.micros - now_seen.since.micros >= times_.lease_micros) silent.push_back(member);
     seen.emplace(key, now_seen);
@@ -44,7 +47,7 @@ LeasePlan plan_leases(const Membership& membership, const Member& self) {
     const OwnedShard& shard = membership.shards[i];
     const Member* owner = owner_of(shard, membership.members);
     if (owner == nullptr) {
-      if (wanted[i].value == self.node && !self.leaving) plan.take.push_back(shard.shard);
+      if (wanted[i].value == self.node && !self.leaving) plan.take.push_back(shard);
       continue;
     }
     const bool own = owner->node == self.node && owner->incarnation == self.incarnation;

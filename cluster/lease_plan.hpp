@@ -24,7 +24,8 @@ class SilenceWatch {
  public:
   explicit SilenceWatch(LeaseTimes times) : times_(times) {}
   /// `now`: not earlier than when the members were read. Answers those that have not moved for the
-  /// time of a lease: theirs is over.
+  /// time of a lease: theirs is over. Where nobody looked for most of a lease, nobody is: whoever
+  /// kept this node from looking kept the others from moving.
   std::vector<Member> silent(const std::vector<Member>& members, SteadyTime now);
 
  private:
@@ -34,13 +35,14 @@ class SilenceWatch {
   };
   const LeaseTimes times_;
   std::map<std::pair<std::string, Id128>, Seen> seen_;
+  SteadyTime looked_;
 };
 
 /// The member that a shard is owned by; null where nobody is.
 const Member* owner_of(const OwnedShard& shard, const std::vector<Member>& members);
 
 struct LeasePlan {
-  std::vector<Shard> take;                     ///< nobody's, which are to be this node's
+  std::vector<OwnedShard> take;                ///< nobody's, which are to be this node's
   std::vector<std::pair<Shard, Member>> give;  ///< this node's, which are to be another's
 };
 /// As `place` would have it, with the members that are not leaving: every node works out the same.

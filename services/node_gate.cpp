@@ -47,13 +47,13 @@ Status NodeGate::serve(Shard shard, Epoch epoch) {
 }
 
 Status NodeGate::stop_serving(Shard shard, const NodeName& to, Epoch epoch) {
-  // Fences what should still be on its way.
-  if (Status status = fence_(shard, epoch); !status.ok()) return status;
   node_.router->give(shard, {to, epoch});
   owned_.set(shard, ShardUse::elsewhere);
   node_.registry.put_away(shard, [] {});
   node_.registry.resume(shard);
-  return absl::OkStatus();
+  // Fences what should still be on its way. Why last: nothing may begin here under the other one's
+  // epoch.
+  return fence_(shard, epoch);
 }
 
 void NodeGate::tell(const NodeName& to, const char* method, std::string letter) const {
@@ -75,7 +75,9 @@ void NodeGate::on_owned(const NodeName& from, const std::string& letter) const {
   }
   for (const auto& owned : told.shards()) {
     if (owned.shard() >= node_.router->shard_count()) continue;
-    node_.router->learn({static_cast<uint16_t>(owned.shard())}, {from, {owned.epoch()}});
+    const Shard shard{static_cast<uint16_t>(owned.shard())};
+    node_.router->learn(shard, {from, {owned.epoch()}});
+    if (told_) told_(shard, from, {owned.epoch()});
   }
 }
 

@@ -27,6 +27,10 @@ class NodeGate final : public ShardGate {
   /// Takes what other nodes say that they serve, and tells each when it is linked.
   void serve_peers(PeerCalls& peers);
 
+  /// Called for each shard that another node says is its own. Once, before links are there.
+  using OwnedThere = std::function<void(Shard, const NodeName&, Epoch)>;
+  void when_owned_there(OwnedThere told) { told_ = std::move(told); }
+
   void hold(Shard shard, std::function<void()> held) override;
   void resume(Shard shard) override;
   Status serve(Shard shard, Epoch epoch) override;
@@ -42,6 +46,7 @@ class NodeGate final : public ShardGate {
   Node& node_;
   OwnedShards& owned_;
   const Fence fence_;
+  OwnedThere told_;
 };
 
 }  // namespace parley

@@ -71,7 +71,9 @@ std::optional<PeerCertificates> certificates(const Config& config) {
 caf::actor_system_config& configured(caf::actor_system_config& config, const Config& server) {
   if (!server.cluster.empty()) configure_links(config, certificates(server));
   config.set("scheduler.policy", caf::atom("sharing"));
-  config.set("scheduler.max-threads", 2);
+  // Those that wait for a database are not to keep the links between nodes waiting.
+  config.set("scheduler.max-threads",
+             server.journal.empty() ? 2 : 2 + PostgresOptions{}.read_sessions);
   config.set("scheduler.max-throughput", 20);
   return config;
 }

@@ -42,6 +42,9 @@ SharedCluster::SharedCluster(Options options, Node& node, NodeGate& gate, CafTra
 
 void SharedCluster::serve_peers(PeerCalls& peers) {
   peers.add_letters(k_look, [this](const NodeName&, const std::string&) { keeper_.look_now(); });
+  gate_.when_owned_there([this](Shard shard, const NodeName& owner, Epoch epoch) {
+    keeper_.told(shard, owner, epoch);
+  });
 }
 
 void SharedCluster::members(const std::vector<Member>& members) {
@@ -66,7 +69,12 @@ void SharedCluster::members(const std::vector<Member>& members) {
 }
 
 void SharedCluster::owned_elsewhere(Shard shard, const NodeName& owner, Epoch epoch) {
-  node_.router->learn(shard, {owner, epoch});
+  // Not a hint: where the database lost its last changes, epochs may be lower than they were.
+  if (owner.value.empty()) {
+    node_.router->learn(shard, {owner, epoch});
+  } else {
+    node_.router->give(shard, {owner, epoch});
+  }
 }
 
 void SharedCluster::tell_to_look(const NodeName& node) { gate_.tell(node, k_look, {}); }

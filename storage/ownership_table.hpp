@@ -55,8 +55,9 @@ class OwnershipTable {
   /// Members as they were seen last, which have not moved since: those that still have not are no
   /// members any more.
   virtual Status bury(const std::vector<Member>& silent) = 0;
-  /// Those that no member owns become `self`'s, under the next epoch.
-  virtual Status take(const Member& self, const std::vector<Shard>& shards) = 0;
+  /// Shards as they were read: those that stand so still, and that no member owns, become `self`'s
+  /// under the next epoch.
+  virtual Status take(const Member& self, const std::vector<OwnedShard>& shards) = 0;
   /// What `self` owns under this epoch becomes the member's, under the next one; nothing happens
   /// where it is not `self`'s any more, or `to` is no member.
   virtual Status give(const Member& self, Shard shard, Epoch epoch, const Member& to) = 0;

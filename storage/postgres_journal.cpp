@@ -13,6 +13,12 @@ namespace parley {
 
 using postgres::Parameters;
 
+namespace {
+
+constexpr int k_purged_at_once = 1'000;
+
+}  // namespace
+
 Result<std::unique_ptr<PostgresJournal>> PostgresJournal::open(PostgresOptions options) {
   std::unique_ptr<PostgresJournal> journal(new PostgresJournal(std::move(options)));
   if (Status status = journal->start(); !status.ok()) return status;
@@ -168,10 +174,15 @@ Result<std::vector<UnfinishedRelease>> PostgresJournal::unfinished_releases() {
 }
 
 Status PostgresJournal::purge(WallTime now) {
-  return sessions_
-      .run("DELETE FROM parley.conversations WHERE NOT is_live AND forget_time <= $1",
-           Parameters().time(now))
-      .status();
+  while (true) {
+    const auto purged = sessions_.run(
+        "DELETE FROM parley.conversations WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+        "parley.conversations WHERE NOT is_live AND forget_time <= $1 LIMIT $2)) "
+        "AND NOT is_live AND forget_time <= $1 RETURNING 1",
+        Parameters().time(now).int4(k_purged_at_once));
+    if (!purged.ok()) return purged.status();
+    if (purged->count() < k_purged_at_once) return absl::OkStatus();
+  }
 }
 
 }  // namespace parley

@@ -1,6 +1,7 @@
 #include "storage/postgres/commit_lane.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/log.hpp"
@@ -167,8 +168,9 @@ void CommitLane::tell_all(const Group& group, WriteOutcome outcome) {
 void CommitLane::settle_epochs(const Group& group) {
   const auto shards = shards_of(group);
   for (auto time = k_first_rest;; time = std::min(time * 2, k_longest_rest)) {
-    const Status status = raise_epochs(shards);
+    const Status status = raise_epochs(group);
     if (status.ok()) break;
+    turn_away();
     spdlog::warn("epochs not raised after commits of unknown outcome, to be tried again: {}",
                  status.ToString());
     // What is left uncertain is nobody's any more.
@@ -177,27 +179,42 @@ void CommitLane::settle_epochs(const Group& group) {
   for (const Shard shard : shards) uncertain_[shard.value] = false;
 }
 
-Status CommitLane::raise_epochs(const std::vector<Shard>& shards) {
+Status CommitLane::raise_epochs(const Group& group) {
+  std::map<Shard, Epoch> written;
+  for (const auto& pending : group) {
+    Epoch& epoch = written[pending->commit.shard];
+    epoch = std::max(epoch, pending->commit.epoch);
+  }
   Array numbers(Type::int4);
   Array epochs(Type::int8);
-  for (const Shard shard : shards) {
+  for (const auto& [shard, epoch] : written) {
     numbers.add(int4_value(shard.value));
-    epochs.add(int8_value(static_cast<int64_t>(heads_.epoch(shard).value)));
+    epochs.add(int8_value(static_cast<int64_t>(epoch.value)));
   }
-  // Waits for a commit that is under way; where somebody else raised it there is none.
+  // Waits for a commit that is under way. Where the epoch is another one by now there is nothing to
+  // wait for, and it is not for this node to write under: whose it is, ownership says.
   const auto raised = session_.run(
       "UPDATE parley.shards s SET epoch = s.epoch + 1 FROM unnest($1, $2) AS m(shard, epoch) "
-      "WHERE s.shard = m.shard AND s.epoch = m.epoch",
+      "WHERE s.shard = m.shard AND s.epoch = m.epoch RETURNING s.shard, s.epoch",
       Parameters().array(numbers).array(epochs));
   if (!raised.ok()) return raised.status();
-  const auto now = session_.run("SELECT shard, epoch FROM parley.shards WHERE shard = ANY ($1)",
-                                Parameters().array(numbers));
-  if (!now.ok()) return now.status();
-  for (int i = 0; i < now->count(); ++i) {
-    heads_.restore_epoch({static_cast<uint16_t>(now->number(i, 0))},
-                         {static_cast<uint64_t>(now->number(i, 1))});
+  for (int i = 0; i < raised->count(); ++i) {
+    heads_.restore_epoch({static_cast<uint16_t>(raised->number(i, 0))},
+                         {static_cast<uint64_t>(raised->number(i, 1))});
   }
   return absl::OkStatus();
+}
+
+void CommitLane::turn_away() {
+  while (true) {
+    Group group;
+    {
+      const std::lock_guard lock(mutex_);
+      group = next_group();
+    }
+    if (group.empty()) return;
+    tell_all(group, WriteOutcome::not_written);
+  }
 }
 
 /// Of this incarnation, not ahead of what is stored, and newer than the one that is there.

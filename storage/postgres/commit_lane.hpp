@@ -63,9 +63,12 @@ class CommitLane {
   void write_apart(const Group& group);
   void tell(const Group& group, const std::vector<WriteOutcome>& outcomes);
   void tell_all(const Group& group, WriteOutcome outcome);
-  /// Until nothing of the group can be carried out any more that was not by then.
+  /// Until nothing of the group can be carried out any more that was not by then; what comes
+  /// meanwhile is turned away.
   void settle_epochs(const Group& group);
-  Status raise_epochs(const std::vector<Shard>& shards);
+  Status raise_epochs(const Group& group);
+  /// What waits is told that it was not written.
+  void turn_away();
   void write_snapshot(const SnapshotWish& wish);
   /// False where the lane is to end.
   bool rest(std::chrono::milliseconds time);

@@ -37,7 +37,8 @@ Status status_of(const PGresult* result) {
   const std::string message = absl::StrCat("the database says: ", words_of(result),
                                            code.empty() ? "" : absl::StrCat(" (", code, ")"));
   const std::string kind = code.substr(0, 2);
-  if (kind == "40" || code == "55P03" || code == "57014") return absl::AbortedError(message);
+  if (kind == "40" || code == "55P03") return absl::AbortedError(message);
+  if (code == "57014") return absl::DeadlineExceededError(message);
   if (kind == "53") return absl::ResourceExhaustedError(message);
   // A session may be ended between its commit and the answer.
   if (kind == "57" || kind == "08" || code.empty()) return absl::UnknownError(message);
@@ -151,7 +152,9 @@ Status Connection::prepare_session() {
       absl::StrCat("SET statement_timeout = ", options_.statement_max.count(),
                    "; SET lock_timeout = ", options_.lock_max.count(),
                    "; SET idle_in_transaction_session_timeout = ", options_.statement_max.count(),
-                   "; SET default_transaction_isolation = 'read committed'; SET jit = off;"));
+                   "; SET default_transaction_isolation = 'read committed'; SET jit = off;"
+                   // Commits that were not waited for are warned of.
+                   " SET client_min_messages = warning;"));
 }
 
 void Connection::note(void* self, const pg_result* notice) {
@@ -164,9 +167,9 @@ void Connection::note(void* self, const pg_result* notice) {
 bool Connection::wait(short events, Clock::time_point until) const {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
-  if (left <= 0) return false;
+  // Why also where no time is left: what is there is there, however late this thread comes to it.
   pollfd ready{PQsocket(connection_.get()), events, 0};
-  const int found = poll(&ready, 1, static_cast<int>(left));
+  const int found = poll(&ready, 1, static_cast<int>(std::max<int64_t>(left, 0)));
   // Interrupted counts as ready: whoever waits looks again.
   return found > 0 || (found < 0 && errno == EINTR);
 }
@@ -181,12 +184,14 @@ Status Connection::lost(bool after_sending) {
 Status Connection::look_alive() {
   if (broken_) return absl::UnavailableError("the connection to the database is gone");
   warned_ = false;
-  pollfd ready{PQsocket(connection_.get()), POLLIN, 0};
-  if (poll(&ready, 1, 0) <= 0) return absl::OkStatus();
-  if (PQconsumeInput(connection_.get()) == 0 || PQstatus(connection_.get()) == CONNECTION_BAD) {
-    return lost(false);
+  // Why more than once: what it was told comes first, and then the end, which is what counts.
+  while (true) {
+    pollfd ready{PQsocket(connection_.get()), POLLIN, 0};
+    if (poll(&ready, 1, 0) <= 0) return absl::OkStatus();
+    if (PQconsumeInput(connection_.get()) == 0 || PQstatus(connection_.get()) == CONNECTION_BAD) {
+      return lost(false);
+    }
   }
-  return absl::OkStatus();
 }
 
 Status Connection::send(bool sent, Clock::time_point until) {

@@ -68,8 +68,9 @@ struct ConnectionOptions {
 ///
 /// What errors say of a statement: UNKNOWN, it may have been carried out; every other, it was not:
 /// UNAVAILABLE, the server could not be reached or is about to go; ABORTED, it collided and may be
-/// tried again; RESOURCE_EXHAUSTED; FAILED_PRECONDITION, the server is not what it must be (it only
-/// reads, lacks the schema, refuses the user); INTERNAL, the statement is wrong.
+/// tried again; DEADLINE_EXCEEDED, the server gave it up; RESOURCE_EXHAUSTED; FAILED_PRECONDITION,
+/// the server is not what it must be (it only reads, lacks the schema, refuses the user); INTERNAL,
+/// the statement is wrong.
 class Connection {
  public:
   static Result<std::unique_ptr<Connection>> open(const ConnectionOptions& options);

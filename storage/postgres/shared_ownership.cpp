@@ -65,18 +65,24 @@ Status SharedOwnership::bury(const std::vector<Member>& silent) {
       .status();
 }
 
-Status SharedOwnership::take(const Member& self, const std::vector<Shard>& shards) {
+Status SharedOwnership::take(const Member& self, const std::vector<OwnedShard>& shards) {
   Array numbers(Type::int4);
-  for (const Shard shard : shards) numbers.add(int4_value(shard.value));
+  Array epochs(Type::int8);
+  for (const OwnedShard& shard : shards) {
+    numbers.add(int4_value(shard.shard.value));
+    epochs.add(int8_value(static_cast<int64_t>(shard.epoch.value)));
+  }
   // Of an owner that is no member there is nothing to wait for, and it never becomes one again.
+  // Why the epoch: of a row that was waited for, PostgreSQL looks at the row itself again, and not
+  // at who is a member by then.
   return session_
       .run(
-          "UPDATE parley.shards s SET epoch = epoch + 1, owner = $1, owner_incarnation = $2 "
-          "WHERE s.shard = ANY ($3) "
+          "UPDATE parley.shards s SET epoch = s.epoch + 1, owner = $1, owner_incarnation = $2 "
+          "FROM unnest($3, $4) AS m(shard, epoch) WHERE s.shard = m.shard AND s.epoch = m.epoch "
           "AND EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = $1 AND n.incarnation = $2) "
           "AND NOT EXISTS (SELECT 1 FROM parley.nodes n WHERE n.node = s.owner "
           "AND n.incarnation = s.owner_incarnation)",
-          Parameters().text(self.node).uuid(self.incarnation).array(numbers))
+          Parameters().text(self.node).uuid(self.incarnation).array(numbers).array(epochs))
       .status();
 }
 

@@ -19,7 +19,7 @@ class SharedOwnership final : public OwnershipTable {
   Result<bool> renew(const Member& self) override;
   Result<Membership> read() override;
   Status bury(const std::vector<Member>& silent) override;
-  Status take(const Member& self, const std::vector<Shard>& shards) override;
+  Status take(const Member& self, const std::vector<OwnedShard>& shards) override;
   Status give(const Member& self, Shard shard, Epoch epoch, const Member& to) override;
   Status leave(const Member& self) override;
 

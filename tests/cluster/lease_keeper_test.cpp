@@ -77,13 +77,15 @@ class FakeTable final : public OwnershipTable {
     }
     return fault.after(true).status();
   }
-  Status take(const Member& self, const std::vector<Shard>& shards) override {
+  Status take(const Member& self, const std::vector<OwnedShard>& shards) override {
     Fault fault(*this);
     if (!fault.before.ok()) return fault.before;
-    for (const Shard shard : shards) {
-      OwnedShard& row = tables_.shards[shard.value];
-      if (tables_.find(self) == nullptr || tables_.is_member(row)) continue;
-      row = {shard, {row.epoch.value + 1}, self.node, self.incarnation};
+    for (const OwnedShard& read : shards) {
+      OwnedShard& row = tables_.shards[read.shard.value];
+      if (tables_.find(self) == nullptr || row.epoch != read.epoch || tables_.is_member(row)) {
+        continue;
+      }
+      row = {read.shard, {row.epoch.value + 1}, self.node, self.incarnation};
     }
     return fault.after(true).status();
   }

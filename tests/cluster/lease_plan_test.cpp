@@ -37,6 +37,7 @@ TEST_F(ASilenceWatch, BuriesNobodyThatMoves) {
 
 TEST_F(ASilenceWatch, NamesWhoStoodStillForALease) {
   EXPECT_THAT(watch_.silent({member("a"), member("b")}, {0}), IsEmpty());
+  EXPECT_THAT(watch_.silent({member("a"), member("b", 1, 1)}, {500}), IsEmpty());
   EXPECT_THAT(watch_.silent({member("a"), member("b", 1, 1)}, {999}), IsEmpty());
   EXPECT_THAT(watch_.silent({member("a"), member("b", 1, 1)}, {1'000}), ElementsAre(member("a")));
 }
@@ -45,8 +46,17 @@ TEST_F(ASilenceWatch, NamesWhoStoodStillForALease) {
 TEST_F(ASilenceWatch, CountsFromTheLastTimeThatItMoved) {
   EXPECT_THAT(watch_.silent({member("a", 1, 1)}, {0}), IsEmpty());
   EXPECT_THAT(watch_.silent({member("a", 1, 2)}, {5'000}), IsEmpty());
+  EXPECT_THAT(watch_.silent({member("a", 1, 2)}, {5'500}), IsEmpty());
   EXPECT_THAT(watch_.silent({member("a", 1, 2)}, {5'999}), IsEmpty());
   EXPECT_THAT(watch_.silent({member("a", 1, 2)}, {6'000}), SizeIs(1));
+}
+
+/// What kept this node from looking, kept the others from moving.
+TEST_F(ASilenceWatch, BeginsAnewWhereNobodyCouldLook) {
+  EXPECT_THAT(watch_.silent({member("a")}, {0}), IsEmpty());
+  EXPECT_THAT(watch_.silent({member("a")}, {5'000}), IsEmpty());
+  EXPECT_THAT(watch_.silent({member("a")}, {5'700}), IsEmpty());
+  EXPECT_THAT(watch_.silent({member("a")}, {6'000}), ElementsAre(member("a")));
 }
 
 TEST_F(ASilenceWatch, TakesAnotherStartForAnotherMember) {
@@ -76,15 +86,15 @@ TEST(LeasePlans, TakeWhatNobodyOwnsOnceAmongAll) {
     const LeasePlan plan = plan_leases(seen, self);
     EXPECT_THAT(plan.take, SizeIs(4));
     EXPECT_THAT(plan.give, IsEmpty());
-    for (const Shard shard : plan.take) EXPECT_TRUE(taken.insert(shard).second);
+    for (const OwnedShard& shard : plan.take) EXPECT_TRUE(taken.insert(shard.shard).second);
   }
   EXPECT_EQ(taken.size(), 12U);
 }
 
 TEST(LeasePlans, TakeWhatAnEarlierStartOwned) {
-  const LeasePlan plan =
-      plan_leases(of({member("a", 2)}, {{"a", 1}, {"a", 2}, {"b", 1}}), member("a", 2));
-  EXPECT_THAT(plan.take, ElementsAre(Shard{0}, Shard{2}));
+  const Membership seen = of({member("a", 2)}, {{"a", 1}, {"a", 2}, {"b", 1}});
+  const LeasePlan plan = plan_leases(seen, member("a", 2));
+  EXPECT_THAT(plan.take, ElementsAre(seen.shards[0], seen.shards[2]));
 }
 
 TEST(LeasePlans, GiveANewcomerItsShareAndNoMore) {
@@ -107,7 +117,7 @@ TEST(LeasePlans, LetWhoLeavesGiveEverythingAndTakeNothing) {
   const LeasePlan plan = plan_leases(seen, leaving);
   EXPECT_THAT(plan.take, IsEmpty());
   EXPECT_THAT(plan.give, SizeIs(2));
-  EXPECT_THAT(plan_leases(seen, member("b")).take, ElementsAre(Shard{3}));
+  EXPECT_THAT(plan_leases(seen, member("b")).take, ElementsAre(seen.shards[3]));
   const LeasePlan alone = plan_leases(of({leaving}, {{"a", 1}}), leaving);
   EXPECT_THAT(alone.give, IsEmpty());
 }

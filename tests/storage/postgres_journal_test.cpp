@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
 
 #include "tests/storage/journal_driver.hpp"
 #include "tests/storage/postgres_instance.hpp"
@@ -116,6 +117,34 @@ TEST_F(InPostgres, ANodeThatWasReplacedWritesNothing) {
   ASSERT_TRUE(new_owner.load().ok());
   new_owner.append_numbered(1);
   EXPECT_THAT(new_owner.read({1}, {9}), ElementsAre("m1", "m2", "m3", "m4"));
+}
+
+/// A shard that another node took while the outcome of a write was unknown is that one's: its epoch
+/// is nothing for this node to write under.
+TEST_F(InPostgres, AWriteOfUnknownOutcomeDoesNotEndInAnothersEpoch) {
+  auto journal = opened();
+  Driver talk(*journal, "talk");
+  ASSERT_TRUE(talk.load().ok());
+  ASSERT_EQ(talk.append({"m1"}), WriteOutcome::committed);
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> another(PQconnectdb(database_.url().c_str()),
+                                                           &PQfinish);
+  const auto run = [&](const std::string& sql) { PQclear(PQexec(another.get(), sql.c_str())); };
+  run("BEGIN");
+  run("UPDATE parley.shards SET epoch = epoch + 1");
+  WriteOutcome outcome = WriteOutcome::committed;
+  std::thread writer([&] { outcome = talk.append({"m2"}); });
+  const std::string waiting =
+      "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = "
+      "'Lock' AND query LIKE '%commit_1%'";
+  while (database_.run(waiting) == "0\n") {
+  }
+  writer.join();
+  EXPECT_EQ(outcome, WriteOutcome::unknown);
+  run("COMMIT");
+  Driver again(*journal, "talk");
+  load_at_last(again);
+  EXPECT_EQ(journal->epoch(talk.shard()), Epoch{1}) << "ownership was told nothing";
+  EXPECT_EQ(again.append({"m3"}), WriteOutcome::fenced);
 }
 
 /// Without the fence: the version that is stored decides.

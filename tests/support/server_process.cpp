@@ -88,6 +88,8 @@ pid_t child_of(pid_t parent) {
 }  // namespace
 
 std::filesystem::path program(const std::string& name) {
+  const char* server = std::getenv("PARLEY_SERVER");
+  if (name == "parleyd" && server != nullptr) return server;
   const char* folder = std::getenv("PARLEY_BIN");
   return std::filesystem::path(folder == nullptr ? "build/bin" : folder) / name;
 }

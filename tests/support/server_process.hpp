@@ -81,7 +81,8 @@ class ServerProcess {
 /// Starts a server that must come up: fails the test with its output where it does not.
 std::unique_ptr<ServerProcess> start_server(const ServerOptions& options);
 
-/// Path of a program of this build, e.g. "parleyd".
+/// Path of a program of this build, e.g. "parleyd", which PARLEY_SERVER puts another one in place
+/// of.
 std::filesystem::path program(const std::string& name);
 
 }  // namespace parley::test

@@ -22,8 +22,9 @@
 /// A cluster under faults that one seed draws, and clients whose histories are judged.
 ///
 /// PARLEY_SHAPE: "static" or "shared". PARLEY_SEED: drawn where it is not given.
-/// PARLEY_CHAOS_SECONDS: for so long faults are begun. PARLEY_CHAOS_KEEP: a directory for what
-/// nodes and databases wrote, which stays.
+/// PARLEY_CHAOS_SECONDS: for so long faults are begun. PARLEY_CHAOS_ONLY: the name of the one fault
+/// that there is to be. PARLEY_CHAOS_KEEP: a directory for what nodes and databases wrote, which
+/// stays.
 namespace parley::test {
 namespace {
 
@@ -41,20 +42,24 @@ constexpr int64_t k_acknowledged_per_chapter = 100;
 constexpr LoadSize k_load{
     .shared = 8, .appenders = 16, .owners = 6, .patience = milliseconds(3'000)};
 
+std::string text_from(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? "" : text;
+}
+
 class Chaos : public testing::Test {
  protected:
   void SetUp() override {
     const std::string missing = HostNetwork::missing();
     if (!missing.empty()) GTEST_SKIP() << missing;
-    const char* shape = std::getenv("PARLEY_SHAPE");
-    const bool shared = shape != nullptr && std::string(shape) == "shared";
+    const bool shared = text_from("PARLEY_SHAPE") == "shared";
     std::cout << "PARLEY_SEED=" << seed_ << " PARLEY_SHAPE=" << (shared ? "shared" : "static")
               << std::endl;
-    const char* keep = std::getenv("PARLEY_CHAOS_KEEP");
-    if (keep == nullptr) dir_ = std::make_unique<TempDir>();
+    const std::string keep = text_from("PARLEY_CHAOS_KEEP");
+    if (keep.empty()) dir_ = std::make_unique<TempDir>();
     network_ = std::make_unique<HostNetwork>(Rig::k_hosts);
     rig_ = std::make_unique<Rig>(*network_, shared ? Shape::shared_journal : Shape::own_storage,
-                                 keep == nullptr ? dir_->path().string() : std::string(keep));
+                                 keep.empty() ? dir_->path().string() : keep);
     faults_ = std::make_unique<Faults>(*rig_, random_);
   }
 
@@ -62,9 +67,10 @@ class Chaos : public testing::Test {
   void go_wrong() {
     std::vector<Fault> at_once;
     std::set<int> taken;
-    const int most = random_() % 4 == 0 ? 2 : 1;
+    const int most = only_.empty() && random_() % 4 == 0 ? 2 : 1;
     while (static_cast<int>(at_once.size()) < most) {
       Fault fault = faults_->draw(taken);
+      if (!only_.empty() && fault.name != only_) continue;
       if (fault.name.empty()) {
         if (at_once.empty()) continue;
         break;
@@ -143,6 +149,7 @@ class Chaos : public testing::Test {
   std::unique_ptr<Rig> rig_;
   std::unique_ptr<Faults> faults_;
   const Clock::time_point begun_ = Clock::now();
+  const std::string only_ = text_from("PARLEY_CHAOS_ONLY");
   std::map<std::string, int> count_;
   int64_t operations_ = 0;
   int64_t acknowledged_ = 0;

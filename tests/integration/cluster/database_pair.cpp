@@ -74,8 +74,9 @@ void DatabasePair::start(int index) {
         "unix_socket_directories=" + (place(index) / "sockets").string(),
         std::string("max_connections=200"), std::string("shared_buffers=32MB"),
         std::string("log_min_messages=error"), std::string("wal_keep_size=256MB"),
-        std::string("max_wal_size=256MB"), std::string("wal_sender_timeout=2s"),
-        std::string("wal_receiver_timeout=2s"), std::string("wal_retrieve_retry_interval=200ms"),
+        std::string("recovery_init_sync_method=syncfs"), std::string("max_wal_size=256MB"),
+        std::string("wal_sender_timeout=2s"), std::string("wal_receiver_timeout=2s"),
+        std::string("wal_retrieve_retry_interval=200ms"),
         "synchronous_standby_names=FIRST 1 (" + name(other) + ")",
         "primary_conninfo=host=" + HostNetwork::address(first_host_ + other) + " port=" + k_port +
             " user=parley connect_timeout=2 application_name=" + name(index)}) {
