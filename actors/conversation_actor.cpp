@@ -105,10 +105,10 @@ void ConversationShell::step(Input&& input) {
 
 /// A lease that is renewed, or lost, is not told to every conversation: each looks when it matters.
 void ConversationShell::keep_lease_up() {
-  if (environment_->lease_until == nullptr || engine_->abandoned()) return;
+  if (environment_->leases_until.empty() || engine_->abandoned()) return;
   // Why first: a node that lost its lease lets go of its shards before it gets another one, which
   // says nothing of an activation from before.
-  const SteadyTime until = environment_->owned_until();
+  const SteadyTime until = environment_->owned_until(address_.shard);
   const Epoch epoch = environment_->journal.epoch(address_.shard);
   const bool elsewhere = environment_->use(address_.shard) == ShardUse::elsewhere;
   if (elsewhere || epoch != ownership_.epoch) {
@@ -162,7 +162,7 @@ void ConversationShell::follow(Call* call, const Follow& wish) {
     return call->fail(absl::UnavailableError("the conversation is being reloaded; watch again"));
   }
   // What is answered here is answered without a write.
-  const bool leased = environment_->lease_until != nullptr;
+  const bool leased = !environment_->leases_until.empty();
   if (leased && environment_->clock.steady() >= ownership_.until) {
     return call->answer(Failure::not_owner, false);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <vector>
 
 #include <caf/fwd.hpp>
 
@@ -62,12 +63,13 @@ struct Environment {
   uint32_t shard_count = 256;
   const OwnedShards* owned = nullptr;          ///< null: all
   RemoteParents* parents_elsewhere = nullptr;  ///< null where no parent is
-  /// Until when this node owns what it owns, microseconds of `clock.steady`; null: for ever.
-  const std::atomic<int64_t>* lease_until = nullptr;
+  /// Until when this node owns what it owns, by shard, microseconds of `clock.steady`; none: for
+  /// ever. Shards of one database share a lease.
+  std::vector<const std::atomic<int64_t>*> leases_until{};
 
-  [[nodiscard]] SteadyTime owned_until() const {
-    return lease_until == nullptr ? SteadyTime::never()
-                                  : SteadyTime{lease_until->load(std::memory_order_acquire)};
+  [[nodiscard]] SteadyTime owned_until(Shard shard) const {
+    if (leases_until.empty()) return SteadyTime::never();
+    return {leases_until[shard.value]->load(std::memory_order_acquire)};
   }
   [[nodiscard]] ShardUse use(Shard shard) const {
     return owned == nullptr ? ShardUse::served : owned->use(shard);

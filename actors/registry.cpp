@@ -123,7 +123,8 @@ Registry::Entry& Registry::activate(Stripe& stripe, const Address& address) {
   entry->address = address;
   entry->last_used = environment_.clock.steady();
   entry->vitals = std::make_shared<Vitals>(bytes_);
-  const Ownership ownership{environment_.journal.epoch(address.shard), environment_.owned_until()};
+  const Ownership ownership{environment_.journal.epoch(address.shard),
+                            environment_.owned_until(address.shard)};
   auto start = [this, ownership, vitals = entry->vitals](ConversationActor* self,
                                                          const Address& whose) {
     return self->state.start(environment_, *this, whose, ownership, vitals);

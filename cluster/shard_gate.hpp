@@ -9,7 +9,7 @@
 namespace parley {
 
 /// Lets calls to a shard's conversations through to this node, holds them, or sends them elsewhere.
-/// One thread.
+/// One thread a shard.
 class ShardGate {
  public:
   virtual ~ShardGate() = default;

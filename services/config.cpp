@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include <CLI/CLI.hpp>
 
 #include "base/ids.hpp"
@@ -44,9 +45,12 @@ void add_places(CLI::App& app, Config& config) {
                  "shared (all use the database of --journal)")
       ->check(CLI::IsMember({"static", "shared"}))
       ->envname("PARLEY_CLUSTER");
-  app.add_option("--journal", config.journal,
+  app.add_option("--journal", config.journals,
                  "The database that the nodes of a shared cluster keep everything in: "
-                 "postgres://USER@HOST:PORT/DATABASE, or as libpq knows it")
+                 "postgres://USER@HOST:PORT/DATABASE, or as libpq knows it. Given several times: "
+                 "databases that share the conversations out, for ever the same in the same order "
+                 "(or one value with several URLs and spaces in between)")
+      ->allow_extra_args(false)
       ->envname("PARLEY_JOURNAL");
   app.add_flag("--accept-async-loss", config.accept_async_loss,
                "Go on where the database may lose what it acknowledged, by its settings");
@@ -180,6 +184,48 @@ std::string wrong_listen(const std::string& listen) {
   return wrong.empty() ? wrong_host(listen.substr(0, colon)) : wrong;
 }
 
+bool is_url(const std::string& journal) {
+  return absl::StartsWith(journal, "postgres://") || absl::StartsWith(journal, "postgresql://");
+}
+
+/// URLs hold no spaces, so that several may stand in one value; key=value pairs do.
+std::vector<std::string> split_journals(const std::vector<std::string>& given) {
+  std::vector<std::string> journals;
+  for (const std::string& each : given) {
+    const std::string journal(absl::StripAsciiWhitespace(each));
+    if (!is_url(journal)) {
+      journals.push_back(journal);
+      continue;
+    }
+    for (const auto url : absl::StrSplit(journal, absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty())) {
+      journals.emplace_back(url);
+    }
+  }
+  return journals;
+}
+
+std::string wrong_journals(const Config& config) {
+  const auto& journals = config.journals;
+  if (journals.empty() == (config.cluster == "shared")) {
+    return "--cluster shared and --journal go together";
+  }
+  for (size_t i = 0; i < journals.size(); ++i) {
+    if (!is_url(journals[i]) && journals[i].find('=') == std::string::npos) {
+      return absl::StrCat("--journal ", in_quotes(journals[i]),
+                          ": it is postgres://USER@HOST:PORT/DATABASE, or key=value pairs as libpq "
+                          "knows them; several URLs have spaces in between");
+    }
+    if (std::count(journals.begin(), journals.end(), journals[i]) > 1) {
+      return absl::StrCat("--journal: number ", i + 1, " is given twice; give each database once");
+    }
+  }
+  if (journals.size() > config.shard_count) {
+    return absl::StrCat("--journal: ", journals.size(), " databases for ", config.shard_count,
+                        " shards; give fewer, or more --shards");
+  }
+  return {};
+}
+
 /// What the parser cannot see by itself.
 std::string wrong_config(const Config& config) {
   if (const std::string why = wrong_listen(config.listen); !why.empty()) {
@@ -200,9 +246,7 @@ std::string wrong_config(const Config& config) {
                    !config.peer_authority.empty();
   if (some && !all) return "--peer-cert, --peer-key and --peer-ca go together";
   if (some && config.cluster.empty()) return "--peer-cert goes with --cluster";
-  if (config.journal.empty() == (config.cluster == "shared")) {
-    return "--cluster shared and --journal go together";
-  }
+  if (std::string wrong = wrong_journals(config); !wrong.empty()) return wrong;
   if (!config.insecure && !is_loopback(config.listen)) {
     return absl::StrCat(
         "--listen ", config.listen,
@@ -280,6 +324,7 @@ ParsedConfig parse_config(int argc, const char* const* argv) {
     parsed.exit_code = code == 0 ? 0 : 2;
     return parsed;
   }
+  config.journals = split_journals(config.journals);
   if (const std::string wrong = wrong_config(config); !wrong.empty()) {
     std::fprintf(stderr, "parleyd: %s\n", wrong.c_str());
     parsed.exit_code = 2;

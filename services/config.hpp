@@ -18,7 +18,7 @@ struct Config {
   std::string backup_dir;  ///< empty: backups/ in the data directory
   std::string node = "local";
   std::string cluster;                   ///< empty: alone; else "static" or "shared"
-  std::string journal;                   ///< postgres://..., where the cluster's nodes share one
+  std::vector<std::string> journals;     ///< databases of a shared cluster, a range of shards each
   std::vector<std::string> peers;        ///< NAME=HOST:PORT of every node of the cluster
   std::vector<std::string> first_nodes;  ///< of the cluster's first start; empty: those of peers
   std::string peer_certificate;          ///< PEM files for links between nodes; empty: no TLS

@@ -154,17 +154,21 @@ Checked<ListedHere> list_page(Node& node, const std::string& tenant,
                   .count_max = wanted.page_size};
   if (wanted.after) query.after = {wanted.after->last_activity, wanted.after->thread};
   const ShardsHere shards(node);
+  std::set<Shard> unreachable;
   auto listed = node.store.list(query);
   if (!listed.ok()) return error_of(listed.status());
   v1::ListConversationsResponse response;
   for (const auto& entry : listed->conversations) {
     const Address address = node.address(tenant, entry.thread);
     const auto state = node.store.read_state(address.key, address.shard);
+    if (absl::IsUnavailable(state.status())) unreachable.insert(address.shard);
     // Deleted since it was listed, or damaged: GetConversation says more.
     if (!state.ok() || !state->exists) continue;
     fill_conversation(*state, entry.thread, *response.add_conversations());
   }
-  for (const Shard shard : listed->unreadable) response.add_unreachable_shards(shard.value);
+  unreachable.insert(listed->unreadable.begin(), listed->unreadable.end());
+  unreachable.insert(listed->unreachable.begin(), listed->unreachable.end());
+  for (const Shard shard : unreachable) response.add_unreachable_shards(shard.value);
   if (listed->conversations.size() == wanted.page_size) {
     const auto& last = listed->conversations.back();
     response.set_next_page_token(

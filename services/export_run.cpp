@@ -57,6 +57,9 @@ ExportRun::Error ExportRun::list_once(std::vector<std::string>& threads, bool& w
   while (true) {
     auto page = node_.store.list(query);
     if (!page.ok()) return error_of(page.status());
+    if (!page->unreachable.empty()) {
+      return error_of(absl::UnavailableError("a database does not answer; export again later"));
+    }
     for (auto& entry : page->conversations) threads.push_back(entry.thread);
     hidden_ = hidden_ || !page->unreadable.empty();
     if (page->conversations.size() < k_list_page) break;

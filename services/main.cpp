@@ -83,9 +83,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "parleyd: %s\n", why.c_str());
     return EXIT_FAILURE;
   }
-  const std::string kept = config.cluster == "shared"
-                               ? "journal at " + parley::postgres::shown_url(config.journal)
-                               : "data in " + config.data_dir;
+  std::string kept = config.cluster == "shared" ? "journal at" : "data in " + config.data_dir;
+  for (const std::string& journal : config.journals) {
+    kept += " " + parley::postgres::shown_url(journal);
+  }
   spdlog::info("parleyd {} ({}) serves on port {}, {}", parley::k_release, parley::k_commit,
                (*server)->port(), kept);
   if (!config.port_file.empty() && !write_port(config.port_file, (*server)->port())) {

@@ -14,9 +14,9 @@ namespace parley {
 /// The way of a shard's calls into this node: its conversations and its routes. Tells the other
 /// nodes what is served here.
 ///
-/// Owned by the server; the gate is used by the thread of whoever keeps the shards, `serve_peers`
-/// once before. Invariant: calls to a shard are carried out here only between `serve` and
-/// `stop_serving`.
+/// Owned by the server; the gate is used by the thread of whoever keeps the shard at hand,
+/// `serve_peers` once before. Invariant: calls to a shard are carried out here only between `serve`
+/// and `stop_serving`.
 class NodeGate final : public ShardGate {
  public:
   /// Has the journal take no commit of the shard below this epoch.

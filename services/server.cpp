@@ -73,7 +73,7 @@ caf::actor_system_config& configured(caf::actor_system_config& config, const Con
   config.set("scheduler.policy", caf::atom("sharing"));
   // Those that wait for a database are not to keep the links between nodes waiting.
   config.set("scheduler.max-threads",
-             server.journal.empty() ? 2 : 2 + PostgresOptions{}.read_sessions);
+             server.journals.empty() ? 2 : 2 + PostgresOptions{}.read_sessions);
   config.set("scheduler.max-throughput", 20);
   return config;
 }
@@ -126,12 +126,12 @@ class RunningServer final : public Server {
   caf::actor_system system_;
   SystemClock clock_;
   RandomIds ids_;
-  std::optional<OpenedShards> shards_;       ///< of a cluster
-  std::vector<PeerAddress> addresses_;       ///< of its nodes, as --peers has them
-  std::shared_ptr<FirstMeeting> meeting_;    ///< null where that was long ago
-  std::unique_ptr<LocalJournal> local_;      ///< one of the two
-  std::unique_ptr<PostgresJournal> shared_;  ///< the other one
-  Journal* store_ = nullptr;                 ///< whichever it is
+  std::optional<OpenedShards> shards_;        ///< of a cluster
+  std::vector<PeerAddress> addresses_;        ///< of its nodes, as --peers has them
+  std::shared_ptr<FirstMeeting> meeting_;     ///< null where that was long ago
+  std::unique_ptr<LocalJournal> local_;       ///< one of the two
+  std::unique_ptr<PostgresJournals> shared_;  ///< the other one
+  Journal* store_ = nullptr;                  ///< whichever it is
   std::vector<std::unique_ptr<CallQueue>> queues_;
   std::unique_ptr<OwnedShards> owned_;
   std::unique_ptr<Environment> environment_;
@@ -186,7 +186,7 @@ Status RunningServer::open() {
 
 Status RunningServer::open_store() {
   if (config_.cluster == "shared") {
-    auto store = PostgresJournal::open(database_options(config_));
+    auto store = PostgresJournals::open(database_options(config_), config_.journals);
     if (!store.ok()) return store.status();
     shared_ = *std::move(store);
     store_ = shared_.get();
@@ -303,16 +303,14 @@ PeerAddress RunningServer::own_address() const {
 
 /// What nobody owns is this node's to take, once calls are served.
 void RunningServer::share_shards() {
-  auto database = database_options(config_).connection;
-  // An answer that comes later than this is of no use to a lease.
-  database.statement_max = milliseconds(config_.lease_ms / 2);
   sharing_ = std::make_unique<SharedCluster>(
-      SharedCluster::Options{
-          .self = own_address(), .times = lease_times(config_), .database = std::move(database)},
-      *node_, *gate_, *transport_);
+      SharedCluster::Options{.self = own_address(),
+                             .times = lease_times(config_),
+                             .databases = lease_connections(config_)},
+      *shared_, *node_, *gate_, *transport_);
   sharing_->serve_peers(*peers_);
-  environment_->lease_until = &sharing_->keeper().lease_until_micros();
-  node_->shards = &sharing_->keeper();
+  environment_->leases_until = sharing_->leases_until();
+  node_->shards = sharing_.get();
 }
 
 /// What this node owns is served from here on; what was on its way goes on when the links stand.
@@ -436,6 +434,7 @@ void RunningServer::keep_house() {
     registry_->sweep();
     if (!router_) continue;
     remote_watches_->sweep();
+    if (sharing_) sharing_->sweep();
     if (shared_ && sweeps % k_sweeps_a_purge == 0) node_->blocking([this] { purge(); });
     // Of forks whose parents were busy, or on their way.
     if (++sweeps % k_sweeps_a_release == 0) node_->blocking([this] { finish_releases(); });
@@ -466,11 +465,11 @@ void RunningServer::drain_and_stop() {
     }
     server_->Shutdown(std::chrono::system_clock::now() + k_goodbye);
   }
+  if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
+  if (housekeeper_.joinable()) housekeeper_.join();
   if (keeper_) keeper_->stop();
   if (sharing_) sharing_->stop();
   if (transport_) transport_->stop();
-  if (!house_closed_.HasBeenNotified()) house_closed_.Notify();
-  if (housekeeper_.joinable()) housekeeper_.join();
   if (registry_) {
     registry_->retire_all();
     while (!registry_->all_retired()) std::this_thread::sleep_for(milliseconds(1));

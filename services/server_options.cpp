@@ -34,13 +34,24 @@ LocalOptions storage_options(const Config& config, std::function<void(std::strin
 
 PostgresOptions database_options(const Config& config) {
   PostgresOptions options;
-  options.connection.url = config.journal;
   options.connection.statement_max =
       std::chrono::milliseconds(std::max(config.lease_ms, k_statement_ms_min));
   options.shard_count = config.shard_count;
   options.accept_async_loss = config.accept_async_loss;
   options.limits = config.limits;
   return options;
+}
+
+std::vector<postgres::ConnectionOptions> lease_connections(const Config& config) {
+  std::vector<postgres::ConnectionOptions> connections;
+  for (const std::string& url : config.journals) {
+    auto connection = database_options(config).connection;
+    connection.url = url;
+    // An answer that comes later than this is of no use to a lease.
+    connection.statement_max = std::chrono::milliseconds(config.lease_ms / 2);
+    connections.push_back(std::move(connection));
+  }
+  return connections;
 }
 
 LeaseTimes lease_times(const Config& config) {

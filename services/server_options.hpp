@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cluster/lease_plan.hpp"
 #include "services/config.hpp"
@@ -21,6 +22,8 @@ Budget share_out(int64_t bytes);
 
 LocalOptions storage_options(const Config& config, std::function<void(std::string)> on_fatal);
 PostgresOptions database_options(const Config& config);
+/// By which leases are renewed, of each database of --journal.
+std::vector<postgres::ConnectionOptions> lease_connections(const Config& config);
 LeaseTimes lease_times(const Config& config);
 
 /// With limits that fit: a request has to go into half a segment of the log.

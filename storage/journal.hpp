@@ -81,6 +81,8 @@ struct ListedPage {
   std::vector<ListedConversation> conversations;  ///< newest activity first, ties by thread id
   /// Shards that stored damage keeps from being read whole: some of theirs may be missing above.
   std::vector<Shard> unreadable;
+  /// Shards that could not be asked at all now: theirs are missing above.
+  std::vector<Shard> unreachable{};
 };
 
 /// Whether a conversation is one of those to list, wherever the page begins.
@@ -137,7 +139,7 @@ class Journal {
 
   virtual Result<ListedPage> list(const ListQuery& query) = 0;
 
-  /// All that can be read; what stored damage hides stays unfinished.
+  /// All that can be read now; what stored damage hides stays unfinished.
   virtual Result<std::vector<UnfinishedRelease>> unfinished_releases() = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "storage/postgres_journal.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,7 +8,6 @@
 #include "storage/memory_bytes.hpp"
 #include "storage/pages.hpp"
 #include "storage/postgres/reads.hpp"
-#include "storage/postgres/schema.hpp"
 
 namespace parley {
 
@@ -19,50 +19,48 @@ constexpr int k_purged_at_once = 1'000;
 
 }  // namespace
 
-Result<std::unique_ptr<PostgresJournal>> PostgresJournal::open(PostgresOptions options) {
-  std::unique_ptr<PostgresJournal> journal(new PostgresJournal(std::move(options)));
-  if (Status status = journal->start(); !status.ok()) return status;
-  return journal;
-}
-
-PostgresJournal::PostgresJournal(PostgresOptions options)
+PostgresJournal::PostgresJournal(PostgresOptions options, ShardParts parts, uint32_t part)
     : options_(std::move(options)),
+      parts_(parts),
+      part_(part),
       uncertain_(options_.shard_count),
       heads_(options_.shard_count,
              [this](std::shared_ptr<Pending> pending) {
                const Shard shard = pending->commit.shard;
                lane(shard).submit(std::move(pending));
              }),
-      sessions_(options_.connection, options_.read_sessions) {}
+      sessions_(options_.connection, options_.read_sessions, parts_.parts > 1 ? &away_ : nullptr) {
+  for (size_t i = 0; i < options_.lanes; ++i) {
+    lanes_.push_back(std::make_unique<postgres::CommitLane>(
+        postgres::CommitLane::Options{.connection = options_.connection}, heads_, uncertain_));
+  }
+}
 
 PostgresJournal::~PostgresJournal() {
   heads_.close();
   lanes_.clear();
 }
 
-Status PostgresJournal::start() {
-  auto session = postgres::Connection::open(options_.connection);
-  if (!session.ok()) return session.status();
-  if (Status status = postgres::migrate(**session, options_.shard_count); !status.ok()) {
-    return status;
-  }
-  if (!options_.accept_async_loss) {
-    if (Status status = postgres::check_durability(**session); !status.ok()) return status;
-  }
-  auto id = postgres::store_id(**session);
-  if (!id.ok()) return id.status();
-  store_id_ = *std::move(id);
-  const auto epochs = (*session)->run("SELECT shard, epoch FROM parley.shards");
+Status PostgresJournal::start(postgres::Connection& session) {
+  const auto epochs = session.run("SELECT shard, epoch FROM parley.shards");
   if (!epochs.ok()) return epochs.status();
   for (int i = 0; i < epochs->count(); ++i) {
     heads_.restore_epoch({static_cast<uint16_t>(epochs->number(i, 0))},
                          {static_cast<uint64_t>(epochs->number(i, 1))});
   }
-  for (size_t i = 0; i < options_.lanes; ++i) {
-    lanes_.push_back(std::make_unique<postgres::CommitLane>(
-        postgres::CommitLane::Options{.connection = options_.connection}, heads_, uncertain_));
-  }
+  away_ = false;
   return absl::OkStatus();
+}
+
+/// A fresh activation does not wait for another database: its window holds what of the newest is
+/// here.
+MessageRange PostgresJournal::recent_here(const State& state, Shard shard) const {
+  MessageRange range = recent_range(state, shard);
+  const auto last_elsewhere = std::ranges::find_if(
+      range.spans.rbegin(), range.spans.rend(),
+      [this](const HistorySpan& span) { return parts_.part_of(span.shard) != part_; });
+  range.spans.erase(range.spans.begin(), last_elsewhere.base());
+  return range;
 }
 
 /// State and window, of one version: what a reset takes away between two statements is not damage.
@@ -75,7 +73,7 @@ Result<Loaded> PostgresJournal::read_for(const ConversationKey& key, Shard shard
     const size_t window = loaded.state.policy.hot_window_messages;
     if (loaded.state.last_sequence.value == 0 || window == 0) return loaded;
     auto recent = postgres::read_stored_messages(
-        sessions_, recent_range(loaded.state, shard),
+        sessions_, recent_here(loaded.state, shard),
         {.count_max = window, .bytes_max = options_.limits.hot_window_bytes});
     if (recent.ok()) {
       loaded.recent.assign(std::make_move_iterator(recent->rbegin()),
@@ -107,7 +105,9 @@ Result<Loaded> PostgresJournal::load(const ConversationKey& key, Shard shard) {
 
 void PostgresJournal::commit(Commit commit, CommitWaiter* waiter) {
   Bell bell;
-  if (lane(commit.shard).queued_bytes() > options_.queued_bytes_max) {
+  // Where there are several databases, what waits for one that is away is in the others' way.
+  const bool away = parts_.parts > 1 && away_;
+  if (away || lane(commit.shard).queued_bytes() > options_.queued_bytes_max) {
     return bell.tell(*waiter, WriteOutcome::not_written);
   }
   const size_t bytes = sizeof(Pending) + memory_bytes(commit);

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "conversation/limits.hpp"
@@ -10,6 +9,7 @@
 #include "storage/journal.hpp"
 #include "storage/postgres/commit_lane.hpp"
 #include "storage/postgres/session_pool.hpp"
+#include "storage/shard_parts.hpp"
 
 namespace parley {
 
@@ -23,22 +23,27 @@ struct PostgresOptions {
   Limits limits;
 };
 
-/// The journal that the nodes of a cluster share: tables of a PostgreSQL database.
+/// The journal of one part of the shards: tables of one PostgreSQL database.
 ///
-/// Owned by the server. Any thread may call; reads wait for the database, never longer than the
-/// connection's options say. Waiters are told on a lane's thread or, when refused, on the caller's.
+/// Owned by PostgresJournals, which asks for shards of its part alone. Any thread may call; reads
+/// wait for the database, never longer than the connection's options say. Waiters are told on a
+/// lane's thread or, when refused, on the caller's.
 /// Invariants: I1, I3 and I7 by the database itself (parley.commit_1), which takes a batch only
-/// under the shard's epoch and on the version that is stored; I10, for a commit is visible before
-/// it is told. Unlike a local journal's, an outcome that is unknown is not the end: the epochs of
-/// its shards rise, and what is loaded next is true. Not its job: who owns which shard.
+/// under the shard's epoch and on the version that is stored, and none of a shard that is not in
+/// its tables; I10, for a commit is visible before it is told. Unlike a local journal's, an outcome
+/// that is unknown is not the end: the epochs of its shards rise, and what is loaded next is true.
+/// Not its job: who owns which shard; which database is which.
 class PostgresJournal final : public Journal {
  public:
-  /// Makes the tables where there are none. Errors say what to do.
-  static Result<std::unique_ptr<PostgresJournal>> open(PostgresOptions options);
+  /// Nothing can be read or written before `start`.
+  PostgresJournal(PostgresOptions options, ShardParts parts, uint32_t part);
   /// Writes what was submitted, as far as the database answers.
   ~PostgresJournal() override;
   PostgresJournal(const PostgresJournal&) = delete;
   PostgresJournal& operator=(const PostgresJournal&) = delete;
+
+  /// By a session of a database that is known to be the right one. Once.
+  Status start(postgres::Connection& session);
 
   Result<Loaded> load(const ConversationKey& key, Shard shard) override;
   void commit(Commit commit, CommitWaiter* waiter) override;
@@ -61,12 +66,13 @@ class PostgresJournal final : public Journal {
   }
   /// Forgets what is left of deleted conversations whose retries are over by this time.
   Status purge(WallTime now);
-  [[nodiscard]] const std::string& store_id() const { return store_id_; }
+  /// Whether the database is taken not to answer: whoever renews a lease there says so. Where there
+  /// are several, nobody waits for one that does not.
+  [[nodiscard]] std::atomic<bool>& away() { return away_; }
 
  private:
-  explicit PostgresJournal(PostgresOptions options);
-  Status start();
   Result<Loaded> read_for(const ConversationKey& key, Shard shard);
+  [[nodiscard]] MessageRange recent_here(const State& state, Shard shard) const;
   [[nodiscard]] postgres::CommitLane& lane(Shard shard) const {
     return *lanes_[shard.value % lanes_.size()];
   }
@@ -75,7 +81,9 @@ class PostgresJournal final : public Journal {
   }
 
   const PostgresOptions options_;
-  std::string store_id_;
+  const ShardParts parts_;
+  const uint32_t part_;
+  std::atomic<bool> away_{true};  ///< until it is started
   /// A commit's outcome is unknown: nothing is read for an activation before that is settled.
   std::vector<std::atomic<bool>> uncertain_;
   Heads heads_;

@@ -21,6 +21,7 @@ endif()
 # The journal that several nodes share.
 parley_library(NAME postgres
   SRCS postgres/commit_lane.cpp postgres/commit_rows.cpp postgres/connection.cpp
-       postgres/parameters.cpp postgres/readable.cpp postgres/reads.cpp postgres/schema.cpp
-       postgres/session_pool.cpp postgres/shared_ownership.cpp postgres_journal.cpp
+       postgres/parameters.cpp postgres/places.cpp postgres/readable.cpp postgres/reads.cpp
+       postgres/schema.cpp postgres/session_pool.cpp postgres/shared_ownership.cpp
+       postgres_journal.cpp postgres_journals.cpp
   DEPS parley::storage parley_api_proto PkgConfig::PQ nlohmann_json::nlohmann_json PkgConfig::SPDLOG)

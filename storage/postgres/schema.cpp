@@ -193,6 +193,16 @@ BEGIN
 END
 $body$;
 )sql",
+    R"sql(
+ALTER TABLE parley.store
+  ADD COLUMN cluster_id uuid,
+  ADD COLUMN part integer,
+  ADD COLUMN parts integer,
+  ADD COLUMN begun boolean NOT NULL DEFAULT false;
+COMMENT ON TABLE parley.store IS
+  'What these tables are, in one row: part number `part`, from 0, of the `parts` databases of a cluster.';
+UPDATE parley.store SET cluster_id = store_id, part = 0, parts = 1, begun = true;
+)sql",
 });
 static_assert(k_migrations.size() == k_schema_version);
 
@@ -223,10 +233,8 @@ Status bring_up_to_date(Connection& connection, uint32_t shard_count) {
                      "INSERT INTO parley.migrations (version) VALUES (", version, ");"));
     if (!status.ok()) return status;
   }
-  return connection.run_all(absl::StrCat(
-      "INSERT INTO parley.store (shard_count) VALUES (", shard_count,
-      ") ON CONFLICT DO NOTHING; INSERT INTO parley.shards (shard) SELECT generate_series(0, "
-      "shard_count - 1) FROM parley.store ON CONFLICT DO NOTHING;"));
+  return connection.run_all(absl::StrCat("INSERT INTO parley.store (shard_count) VALUES (",
+                                         shard_count, ") ON CONFLICT DO NOTHING;"));
 }
 
 Status check_shards(Connection& connection, uint32_t shard_count) {
@@ -278,13 +286,6 @@ Status check_durability(Connection& connection) {
     return refused("it has standbys, and synchronous_commit is local");
   }
   return absl::OkStatus();
-}
-
-Result<std::string> store_id(Connection& connection) {
-  const auto rows = connection.run("SELECT store_id FROM parley.store");
-  if (!rows.ok()) return rows.status();
-  if (rows->count() != 1) return absl::DataLossError("the table parley.store has not one row");
-  return format_uuid(rows->uuid(0, 0));
 }
 
 }  // namespace parley::postgres

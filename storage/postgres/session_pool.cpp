@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace parley::postgres {
 namespace {
 
@@ -38,6 +40,10 @@ void SessionPool::give_back(std::unique_ptr<Connection> session) {
 Result<Rows> SessionPool::run(const char* sql, const Parameters& parameters) {
   Status why;
   for (int i = 0; i < k_tries; ++i) {
+    if (away_ != nullptr && *away_) {
+      return absl::UnavailableError(
+          absl::StrCat("the database at ", shown_url(options_.url), " does not answer; try again"));
+    }
     auto session = take();
     if (!session.ok()) return session.status();
     auto rows = (*session)->run(sql, parameters);

@@ -14,6 +14,7 @@ namespace parley {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -90,6 +91,64 @@ TEST_F(ConfigTest, JudgesTheEnvironmentAndTheFileAsTheFlags) {
     EXPECT_THAT(refusal({}), HasSubstr("--memory-budget"));
   }
   EXPECT_THAT(refusal({"--config", file("listen=\"127.0.0.1:99999\"\n")}), HasSubstr("the port"));
+}
+
+class JournalFlags : public ConfigTest {
+ protected:
+  static std::vector<std::string> shared(const std::vector<std::string>& more) {
+    std::vector<std::string> flags{"--cluster", "shared"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return flags;
+  }
+  static std::vector<std::string> journals(const std::vector<std::string>& more) {
+    std::vector<std::string> flags = shared(more);
+    flags.insert(flags.begin(), "parleyd");
+    std::vector<const char*> words;
+    for (const std::string& flag : flags) words.push_back(flag.c_str());
+    const auto parsed = parse_config(static_cast<int>(words.size()), words.data());
+    EXPECT_FALSE(parsed.exit_code);
+    return parsed.config.journals;
+  }
+
+  const std::string one_ = "postgres://parley@a:5432,b:5432/parley?target_session_attrs=primary";
+  const std::string two_ = "postgresql://parley@c/parley";
+  const std::string pairs_ = "host=d port=5432 dbname=parley";
+};
+
+TEST_F(JournalFlags, MayBeSeveralInTheirOrder) {
+  EXPECT_THAT(journals({"--journal", one_}), ElementsAre(one_));
+  EXPECT_THAT(journals({"--journal", two_, "--journal", one_}), ElementsAre(two_, one_));
+  EXPECT_THAT(journals({"--journal=" + pairs_, "--journal", two_ + " \n" + one_ + " "}),
+              ElementsAre(pairs_, two_, one_));
+}
+
+TEST_F(JournalFlags, MayComeFromTheEnvironmentAndTheFile) {
+  {
+    const Variable variable("PARLEY_JOURNAL", (two_ + " " + one_).c_str());
+    EXPECT_THAT(journals({}), ElementsAre(two_, one_));
+    EXPECT_THAT(journals({"--journal", one_}), ElementsAre(one_)) << "the flag goes first";
+  }
+  {
+    const Variable variable("PARLEY_JOURNAL", pairs_.c_str());
+    EXPECT_THAT(journals({}), ElementsAre(pairs_));
+  }
+  const std::string in_file = "journal=[\"" + two_ + "\", \"" + pairs_ + "\"]\n";
+  EXPECT_THAT(journals({"--config", file(in_file)}), ElementsAre(two_, pairs_));
+  EXPECT_THAT(journals({"--config", file("journal=\"" + pairs_ + "\"\n")}), ElementsAre(pairs_));
+}
+
+TEST_F(JournalFlags, AreRefusedWhereTheyCannotBeRight) {
+  EXPECT_THAT(refusal(shared({})), HasSubstr("--cluster shared and --journal go together"));
+  EXPECT_THAT(refusal({"--journal", one_}), HasSubstr("go together"));
+  EXPECT_THAT(refusal(shared({"--journal", ""})), HasSubstr("--journal"));
+  EXPECT_THAT(refusal(shared({"--journal", "parley"})),
+              AllOf(HasSubstr("--journal 'parley'"), HasSubstr("postgres://")));
+  EXPECT_THAT(refusal(shared({"--journal", two_ + " , " + one_})),
+              AllOf(HasSubstr("--journal ','"), HasSubstr("spaces in between")));
+  EXPECT_THAT(refusal(shared({"--journal", one_, "--journal", one_})),
+              AllOf(HasSubstr("--journal"), HasSubstr("give each database once")));
+  EXPECT_THAT(refusal(shared({"--journal", one_, "--journal", two_, "--shards", "1"})),
+              AllOf(HasSubstr("--journal: 2 databases for 1 shards"), HasSubstr("--shards")));
 }
 
 TEST_F(ConfigTest, RefusesAKeyThatItDoesNotKnow) {

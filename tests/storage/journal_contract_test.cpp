@@ -210,8 +210,12 @@ TEST_P(JournalContract, ReadsAcrossForks) {
               ElementsAre("m7", "m6", "m5", "m4"));
   Driver again = opened("grandchild");
   EXPECT_EQ(again.state(), grandchild.state());
-  ASSERT_EQ(again.recent().size(), 7U);
-  EXPECT_EQ(*again.recent().front().body, "m1");
+  const size_t recent = again.recent().size();
+  ASSERT_GE(recent, 1U);
+  for (size_t i = 0; i < recent; ++i) {
+    EXPECT_EQ(*again.recent()[i].body, "m" + std::to_string(8 - recent + i));
+  }
+  EXPECT_TRUE(recent == 7 || !keeps_all_together(GetParam())) << recent;
 }
 
 TEST_P(JournalContract, AForkOutlivesItsParent) {

@@ -2,7 +2,7 @@
 
 #include "storage/local_journal.hpp"
 #include "storage/memory_journal.hpp"
-#include "storage/postgres_journal.hpp"
+#include "storage/postgres_journals.hpp"
 #include "tests/storage/postgres_instance.hpp"
 #include "tests/storage/temporary_directory.hpp"
 
@@ -36,15 +36,17 @@ std::unique_ptr<JournalUnderTest> on_disk() {
   return opened;
 }
 
-std::unique_ptr<JournalUnderTest> in_tables() {
+std::unique_ptr<JournalUnderTest> in_tables(const std::vector<PostgresInstance*>& databases) {
   auto opened = std::make_unique<InTables>();
-  PostgresInstance& database = PostgresInstance::of_this_process();
-  database.empty();
+  std::vector<std::string> urls;
+  for (const PostgresInstance* database : databases) {
+    database->empty();
+    urls.push_back(database->url());
+  }
   PostgresOptions options;
-  options.connection.url = database.url();
   options.shard_count = Driver::k_shards;
   options.accept_async_loss = true;  // the test's own does not sync
-  auto journal = PostgresJournal::open(std::move(options));
+  auto journal = PostgresJournals::open(options, urls);
   EXPECT_TRUE(journal.ok()) << journal.status();
   if (journal.ok()) opened->journal = *std::move(journal);
   return opened;
@@ -61,7 +63,10 @@ std::unique_ptr<JournalUnderTest> open_journal(JournalKind kind) {
     case JournalKind::local:
       return on_disk();
     case JournalKind::postgres:
-      return in_tables();
+      return in_tables({&PostgresInstance::of_this_process()});
+    case JournalKind::two_databases:
+      return in_tables(
+          {&PostgresInstance::of_this_process(), &PostgresInstance::second_of_this_process()});
   }
   return nullptr;
 }

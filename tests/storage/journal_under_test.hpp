@@ -11,9 +11,12 @@
 /// journal_under_test.cpp.
 namespace parley::test {
 
-enum class JournalKind { memory, memory_with_worker, local, postgres };
+enum class JournalKind { memory, memory_with_worker, local, postgres, two_databases };
 inline constexpr std::array k_journal_kinds{JournalKind::memory, JournalKind::memory_with_worker,
-                                            JournalKind::local, JournalKind::postgres};
+                                            JournalKind::local, JournalKind::postgres,
+                                            JournalKind::two_databases};
+/// An activation's window holds what a fork shares with its parent, wherever that lies.
+constexpr bool keeps_all_together(JournalKind kind) { return kind != JournalKind::two_databases; }
 
 /// An empty journal and what it lives in.
 struct JournalUnderTest {
@@ -32,6 +35,8 @@ inline std::string journal_kind_name(const ::testing::TestParamInfo<JournalKind>
       return "Local";
     case JournalKind::postgres:
       return "Postgres";
+    case JournalKind::two_databases:
+      return "TwoDatabases";
   }
   return "Unknown";
 }

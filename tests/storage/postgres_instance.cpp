@@ -44,6 +44,11 @@ PostgresInstance& PostgresInstance::of_this_process() {
   return instance;
 }
 
+PostgresInstance& PostgresInstance::second_of_this_process() {
+  static PostgresInstance instance;
+  return instance;
+}
+
 std::string PostgresInstance::url() const {
   return "postgresql:///postgres?user=parley&host=" + sockets();
 }

@@ -20,6 +20,8 @@ class PostgresInstance {
 
   /// Made when it is first asked for, and kept for all tests of a process.
   static PostgresInstance& of_this_process();
+  /// The same, another one.
+  static PostgresInstance& second_of_this_process();
 
   [[nodiscard]] std::string url() const;
   /// Drops all that Parley made.

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include "storage/postgres_journals.hpp"
 #include "tests/storage/journal_driver.hpp"
 #include "tests/storage/postgres_instance.hpp"
 
@@ -23,9 +24,10 @@ class InPostgres : public testing::Test {
  protected:
   InPostgres() { database_.empty(); }
 
+  static std::vector<std::string> urls() { return {PostgresInstance::of_this_process().url()}; }
   static PostgresOptions options() {
     PostgresOptions options;
-    options.connection = {.url = PostgresInstance::of_this_process().url(),
+    options.connection = {.url = {},
                           .connect_max = milliseconds(2'000),
                           .statement_max = milliseconds(1'000),
                           .lock_max = milliseconds(1'000)};
@@ -33,8 +35,8 @@ class InPostgres : public testing::Test {
     options.accept_async_loss = true;  // the test's own does not sync
     return options;
   }
-  static std::unique_ptr<PostgresJournal> opened() {
-    auto journal = PostgresJournal::open(options());
+  static std::unique_ptr<PostgresJournals> opened() {
+    auto journal = PostgresJournals::open(options(), urls());
     EXPECT_TRUE(journal.ok()) << journal.status();
     return *std::move(journal);
   }
@@ -182,7 +184,7 @@ TEST_F(InPostgres, OneCommitThatCannotBeStoredHoldsUpNoOther) {
 /// Clients that append as long as they may, and what they were told.
 class Writers {
  public:
-  Writers(PostgresJournal& journal, int count) {
+  Writers(Journal& journal, int count) {
     for (int i = 0; i < count; ++i) {
       threads_.emplace_back([this, &journal, i] { write(journal, "talk-" + std::to_string(i)); });
     }
@@ -200,7 +202,7 @@ class Writers {
   std::map<std::string, std::vector<std::string>> acknowledged;
 
  private:
-  void write(PostgresJournal& journal, const std::string& thread) {
+  void write(Journal& journal, const std::string& thread) {
     std::vector<std::string> told;
     Driver driver(journal, thread);
     bool loaded = false;
@@ -236,7 +238,7 @@ class Writers {
 class InPostgresUnderFaults : public InPostgres {
  protected:
   /// Nothing that was acknowledged is lost, doubled, or out of order.
-  void expect_all_there(PostgresJournal& journal, Writers& writers) {
+  void expect_all_there(Journal& journal, Writers& writers) {
     writers.stop();
     for (const auto& [thread, told] : writers.acknowledged) {
       Driver driver(journal, thread);
@@ -304,11 +306,11 @@ TEST_F(InPostgres, RefusesTablesThatAreNotItsOwn) {
   opened();
   PostgresOptions fewer = options();
   fewer.shard_count = 16;
-  const auto other = PostgresJournal::open(fewer);
+  const auto other = PostgresJournals::open(fewer, urls());
   EXPECT_EQ(other.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(other.status().message().find("256 shards, not 16"), std::string::npos);
   database_.run("INSERT INTO parley.migrations (version) VALUES (1000)");
-  const auto older = PostgresJournal::open(options());
+  const auto older = PostgresJournals::open(options(), urls());
   EXPECT_EQ(older.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(older.status().message().find("use the newer release"), std::string::npos);
 }
@@ -316,7 +318,7 @@ TEST_F(InPostgres, RefusesTablesThatAreNotItsOwn) {
 TEST_F(InPostgres, RefusesADatabaseThatMayLoseWhatItCommitted) {
   PostgresOptions strict = options();
   strict.accept_async_loss = false;
-  const auto refused = PostgresJournal::open(strict);
+  const auto refused = PostgresJournals::open(strict, urls());
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(refused.status().message().find("fsync is off"), std::string::npos);
 }
@@ -334,7 +336,7 @@ TEST_F(InPostgres, SeveralNodesMayMakeTheTablesAtOnce) {
   }
   for (std::thread& node : nodes) node.join();
   EXPECT_EQ(ids.size(), 1U);
-  EXPECT_EQ(database_.run("SELECT count(*), max(version) FROM parley.migrations"), "1|1\n");
+  EXPECT_EQ(database_.run("SELECT count(*), max(version) FROM parley.migrations"), "2|2\n");
 }
 
 }  // namespace

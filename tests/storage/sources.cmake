@@ -12,6 +12,8 @@ if(TARGET parley_storage)
   parley_test(NAME postgres_journal_test SRCS postgres_journal_test.cpp postgres/parameters_test.cpp
     postgres/shared_ownership_test.cpp postgres/connection_test.cpp
     LABEL unit DEPS parley::postgres parley_test_postgres PkgConfig::PQ)
+  parley_test(NAME postgres_journals_test SRCS postgres_journals_test.cpp shard_parts_test.cpp
+    LABEL unit DEPS parley::postgres parley_test_postgres)
   parley_test(NAME local_journal_test SRCS local_journal_test.cpp damage_test.cpp
     upkeep_test.cpp upkeep_full_disk_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp
     local_shards_test.cpp memory_bytes_test.cpp rocks_listeners_test.cpp rocks_shard_copy_test.cpp

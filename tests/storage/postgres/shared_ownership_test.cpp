@@ -1,5 +1,6 @@
 #include "storage/postgres/shared_ownership.hpp"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -8,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
-#include "storage/postgres_journal.hpp"
+#include "storage/postgres_journals.hpp"
 #include "tests/storage/postgres_instance.hpp"
 
 namespace parley::postgres {
@@ -31,9 +32,10 @@ class InTables : public testing::Test {
  protected:
   InTables() {
     database_.empty();
-    auto opened = PostgresJournal::open({.connection = {.url = database_.url()},
-                                         .shard_count = k_shards,
-                                         .accept_async_loss = true});
+    PostgresOptions options;
+    options.shard_count = k_shards;
+    options.accept_async_loss = true;
+    const auto opened = PostgresJournals::open(options, {database_.url()});
     EXPECT_TRUE(opened.ok()) << opened.status();
   }
   /// True where it was a member.
@@ -49,7 +51,8 @@ class InTables : public testing::Test {
   }
 
   PostgresInstance& database_ = PostgresInstance::of_this_process();
-  SharedOwnership table_{{.url = database_.url()}};
+  std::atomic<bool> away_{false};
+  SharedOwnership table_{{.url = database_.url()}, away_};
   const Member ann_ = member("ann", 1);
   const Member bob_ = member("bob", 2);
 };
