@@ -42,7 +42,7 @@ class SharedCluster : public testing::Test {
         dir_.path(), k_nodes,
         std::vector<std::string>{"--shards", "24", "--lease-ms", "1500", "--drain-timeout", "10",
                                  "--accept-async-loss"},
-        database_.url());
+        std::vector<std::string>{database_.url()});
   }
   /// Each node goes in turn and comes back, while calls come by way of another.
   void expect_no_call_fails(const std::function<void(int node)>& end) {

@@ -32,8 +32,8 @@ int free_port() {
 }  // namespace
 
 ClusterNodes::ClusterNodes(std::string dir, const std::vector<NodePlace>& places,
-                           std::vector<std::string> flags, std::string journal)
-    : dir_(std::move(dir)), flags_(std::move(flags)), journal_(std::move(journal)) {
+                           std::vector<std::string> flags, std::vector<std::string> journals)
+    : dir_(std::move(dir)), flags_(std::move(flags)), journals_(std::move(journals)) {
   for (const NodePlace& place : places) add({}, place);
   for (int i = 0; i < count(); ++i) start(i);
   wait_until_linked();
@@ -75,11 +75,13 @@ ServerOptions ClusterNodes::options(int node) const {
                         .wrapper = place.wrapper};
   const auto& own = own_flags_[static_cast<size_t>(node)];
   options.flags.insert(options.flags.end(), own.begin(), own.end());
-  if (!journal_.empty()) {
+  if (!journals_.empty()) {
     const std::vector<std::string> cluster = {
-        "--cluster", "shared",   "--journal", journal_,
-        "--node",    name(node), "--peers",   peers_[static_cast<size_t>(node)]};
+        "--cluster", "shared", "--node", name(node), "--peers", peers_[static_cast<size_t>(node)]};
     options.flags.insert(options.flags.end(), cluster.begin(), cluster.end());
+    for (const std::string& journal : journals_) {
+      options.flags.insert(options.flags.end(), {"--journal", journal});
+    }
   } else if (count() > 1) {
     const std::vector<std::string> cluster = {"--cluster", "static",  "--node",
                                               name(node),  "--peers", peers()};
@@ -133,7 +135,7 @@ void ClusterNodes::wait_until_settled(const std::vector<int>& nodes) {
 }
 
 void ClusterNodes::wait_until_linked() {
-  if (!journal_.empty()) {
+  if (!journals_.empty()) {
     std::vector<int> all;
     for (int i = 0; i < count(); ++i) all.push_back(i);
     return wait_until_settled(all);

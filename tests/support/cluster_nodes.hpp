@@ -28,12 +28,13 @@ struct NodePlace {
 class ClusterNodes {
  public:
   /// Starts them and waits until each is linked to all others. A count of one is a server alone.
-  /// `journal`: the database that they share; empty: none.
-  ClusterNodes(std::string dir, int count, std::vector<std::string> flags, std::string journal = {})
+  /// `journals`: the databases that they share; none: each has storage of its own.
+  ClusterNodes(std::string dir, int count, std::vector<std::string> flags,
+               std::vector<std::string> journals = {})
       : ClusterNodes(std::move(dir), std::vector<NodePlace>(static_cast<size_t>(count)),
-                     std::move(flags), std::move(journal)) {}
+                     std::move(flags), std::move(journals)) {}
   ClusterNodes(std::string dir, const std::vector<NodePlace>& places,
-               std::vector<std::string> flags, std::string journal = {});
+               std::vector<std::string> flags, std::vector<std::string> journals = {});
 
   [[nodiscard]] static std::string name(int node);
   [[nodiscard]] int count() const { return static_cast<int>(nodes_.size()); }
@@ -77,7 +78,7 @@ class ClusterNodes {
 
   const std::string dir_;
   const std::vector<std::string> flags_;
-  const std::string journal_;
+  const std::vector<std::string> journals_;
   std::vector<NodePlace> places_;   ///< by the node's number, as all below
   std::vector<std::string> peers_;  ///< NAME=HOST:PORT
   std::vector<std::vector<std::string>> own_flags_;

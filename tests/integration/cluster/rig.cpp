@@ -86,8 +86,9 @@ void Rig::start_all() {
   // Why another directory each time: a cluster of nodes with storage of their own begins in none.
   const std::string directory = data_ / std::to_string(beginnings_++);
   fs::create_directory(directory);
-  nodes_ = std::make_unique<ClusterNodes>(directory, places, flags(shape_),
-                                          databases_ ? databases_->url() : "");
+  nodes_ = std::make_unique<ClusterNodes>(
+      directory, places, flags(shape_),
+      databases_ ? std::vector<std::string>{databases_->url()} : std::vector<std::string>{});
 }
 
 void Rig::set_doorway(Doorway* doorway) {
