@@ -195,7 +195,7 @@ void Registry::put_away(Shard shard, std::function<void()> ended) {
       absl::MutexLock lock(&stripe.mutex);
       for (auto& [key, entry] : stripe.entries) {
         if (entry->address.shard != shard) continue;
-        entry->last = last;
+        entry->last.push_back(last);
         if (!entry->ending) end(stripe, *entry);
       }
     }

@@ -82,8 +82,8 @@ class Registry final : public ActivationKeeper {
     bool ending = false;
     std::vector<Call*> waiting;
     std::list<Entry*>::iterator place;  ///< in `recently_used`, unless ending
-    /// Says that the shard's conversations are put away, with the last of them that has this.
-    std::shared_ptr<void> last;
+    /// Each says that the shard's conversations are put away, with the last of them that has it.
+    std::vector<std::shared_ptr<void>> last;
   };
 
   enum class Admission : uint8_t { taken, stopping, not_owner };

@@ -170,6 +170,20 @@ TEST_F(HeldShard, CallsWaitAndAreCarriedOutInTheirOrder) {
   EXPECT_EQ(second->receipt().first, Sequence{3});
 }
 
+/// Whoever asks again does not answer for who asked first.
+TEST_F(HeldShard, IsPutAwayOnceNothingIsUnderWayHoweverOftenThatIsAsked) {
+  world.append(name(true), "x");
+  hold();
+  EXPECT_FALSE(ended);
+  world.registry().put_away(shard, [] {});
+  world.run();
+  EXPECT_FALSE(ended);
+  world.journal.let_all_pass();
+  world.journal.finish_next();
+  world.run();
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(HeldShard, CallsAreTurnedAwayWhereItPassedOn) {
   world.journal.let_all_pass();
   hold();
