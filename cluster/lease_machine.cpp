@@ -39,6 +39,7 @@ void LeaseMachine::round() {
   next_round_ = {begun.micros + options_.times.renew_micros};
   const auto kept = keep_lease();
   if (!kept.ok()) return complain(kept.status());
+  if (const Status status = settle_doubts(); !status.ok()) return complain(status);
   const auto seen = look_around();
   if (!seen.ok()) return complain(seen.status());
   silent_ = false;
@@ -59,19 +60,24 @@ void LeaseMachine::leave() {
 }
 
 void LeaseMachine::stop() {
+  stopped_ = true;
   set_lease(0);
   stop_serving_all();
-  if (!joined_) return;
+  if (!joined_ && !may_have_joined_) return;
   if (const Status status = table_.leave(self_); !status.ok()) complain(status);
 }
 
 Result<bool> LeaseMachine::keep_lease() {
   // Why before it is sent: nobody can have counted from earlier.
   const SteadyTime sent = options_.now();
-  const auto kept = joined_ ? table_.renew(self_) : table_.join(self_);
+  // Why no second join where the first may have been heard: it counts as no renewal, so that others
+  // have counted from the first one. An incarnation joins once.
+  const bool renews = joined_ || may_have_joined_;
+  // Why: a new lease would let calls be answered that began under one that is over.
+  if (!renews && endings_ > 0) return false;
+  const auto kept = renews ? table_.renew(self_) : table_.join(self_);
   if (!kept.ok()) {
-    // Where it joined all the same, others count from then: not to be told apart from a later try.
-    if (!joined_) self_.incarnation = options_.fresh();
+    if (absl::IsUnknown(kept.status())) may_have_joined_ = true;
     return kept;
   }
   if (*kept) {
@@ -79,12 +85,13 @@ Result<bool> LeaseMachine::keep_lease() {
     set_lease(sent.micros + options_.times.lease_micros - options_.times.margin_micros);
   } else if (joined_) {
     lose_everything();
+  } else if (renews) {
+    begin_anew();
   }
   return kept;
 }
 
 Result<Membership> LeaseMachine::look_around() {
-  if (Status status = settle_gifts(); !status.ok()) return status;
   auto seen = table_.read();
   if (!seen.ok()) return seen;
   std::vector<Member> others = seen->members;
@@ -123,8 +130,8 @@ Status LeaseMachine::reconcile(const OwnedShard& shard, const std::vector<Member
     neighbours_.owned_elsewhere(shard.shard, name, shard.epoch);
     return absl::OkStatus();
   }
-  // What the table says of it now may be over in a moment.
-  if (mine.unsettled && mine.epoch == shard.epoch) return absl::OkStatus();
+  const auto doubt = doubts_.find(shard.shard);
+  if (doubt != doubts_.end() && doubt->second == shard.epoch) return absl::OkStatus();
   if (!mine.serving || mine.epoch != shard.epoch) {
     // Under a higher epoch than it was held under, it came back.
     if (Status status = gate_.serve(shard.shard, shard.epoch); !status.ok()) return status;
@@ -133,6 +140,7 @@ Status LeaseMachine::reconcile(const OwnedShard& shard, const std::vector<Member
     gate_.resume(shard.shard);
     mine.giving.reset();
     mine.given_up = false;
+    mine.quiet = false;
   }
   return absl::OkStatus();
 }
@@ -175,11 +183,12 @@ void LeaseMachine::on_held(Shard shard, uint64_t hold) {
   Mine& mine = mine_[shard.value];
   // What an earlier hold waited for says nothing of this one.
   if (!mine.serving || !mine.giving || mine.hold != hold) return;
+  mine.quiet = true;
   const Member to = *mine.giving;
   // What the table says decides, now or as soon as it says anything.
   mine.given_up = true;
   if (const Status given = table_.give(self_, shard, mine.epoch, to); !given.ok()) {
-    mine.unsettled = true;
+    if (absl::IsUnknown(given)) doubts_[shard] = mine.epoch;
     next_round_ = options_.now();
     return complain(given);
   }
@@ -190,23 +199,26 @@ void LeaseMachine::on_held(Shard shard, uint64_t hold) {
   show();
 }
 
-/// A shard that is given to its owner gets the next epoch: a gift from before comes too late then.
-Status LeaseMachine::settle_gifts() {
-  for (size_t i = 0; i < mine_.size(); ++i) {
-    Mine& mine = mine_[i];
-    if (!mine.unsettled) continue;
-    const Shard shard{static_cast<uint16_t>(i)};
-    if (Status status = table_.give(self_, shard, mine.epoch, self_); !status.ok()) return status;
-    mine.unsettled = false;
+Status LeaseMachine::settle_doubts() {
+  while (!doubts_.empty()) {
+    const auto [shard, epoch] = *doubts_.begin();
+    if (Status status = table_.give(self_, shard, epoch, self_); !status.ok()) return status;
+    doubts_.erase(doubts_.begin());
   }
   return absl::OkStatus();
 }
 
 void LeaseMachine::lose_everything() {
   host_.buried();
+  doubts_.clear();
   set_lease(0);
   stop_serving_all();
+  begin_anew();
+}
+
+void LeaseMachine::begin_anew() {
   joined_ = false;
+  may_have_joined_ = false;
   self_.incarnation = options_.fresh();
   next_round_ = options_.now();
 }
@@ -219,8 +231,14 @@ void LeaseMachine::stop_serving_all() {
 
 void LeaseMachine::stop_serving(Shard shard, const NodeName& to, Epoch epoch) {
   if (const Status status = gate_.stop_serving(shard, to, epoch); !status.ok()) complain(status);
-  const Mine& was = mine_[shard.value];
-  mine_[shard.value] = {.epoch = was.epoch, .unsettled = was.unsettled};
+  const bool quiet = std::exchange(mine_[shard.value], {}).quiet;
+  if (quiet || stopped_) return;
+  ++endings_;
+  gate_.when_quiet(shard, [this] { host_.post([this] { on_quiet(); }); });
+}
+
+void LeaseMachine::on_quiet() {
+  if (--endings_ == 0 && !joined_) next_round_ = options_.now();
 }
 
 void LeaseMachine::set_lease(int64_t until_micros) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -83,12 +84,9 @@ class LeaseMachine {
     Epoch epoch;
     std::optional<Member> giving;  ///< to whom; calls are held
     uint64_t hold = 0;             ///< which time that calls are held
-    bool given_up = false;         ///< the table was not read yet since it was given, or not
-    /// It may still be given, under `epoch`: nobody knows what becomes of the statement. Outlasts
-    /// serving.
-    bool unsettled = false;
+    bool quiet = false;            ///< nothing is under way
+    bool given_up = false;         ///< nobody knows yet whether it was given
   };
-
   Result<bool> keep_lease();
   /// What the table says, after whoever is silent was buried.
   Result<Membership> look_around();
@@ -97,10 +95,14 @@ class LeaseMachine {
   void act(const Membership& seen);
   void begin_to_give(Shard shard, const Member& to);
   void on_held(Shard shard, uint64_t hold);
-  /// Has the table say what became of what was given, or that nothing becomes of it any more.
-  Status settle_gifts();
+  /// Gives to itself what was given without an answer, under the next epoch: what was sent first may
+  /// come yet, but finds nothing to give any more, once the table has answered.
+  Status settle_doubts();
   /// Buried: whatever this start owned is another's.
   void lose_everything();
+  /// As another start, which is not a member yet.
+  void begin_anew();
+  void on_quiet();
   void stop_serving_all();
   void stop_serving(Shard shard, const NodeName& to, Epoch epoch);
   void set_lease(int64_t until_micros);
@@ -117,6 +119,8 @@ class LeaseMachine {
   LeaseHost& host_;
   Member self_;
   bool joined_ = false;
+  bool may_have_joined_ = false;  ///< the table was asked, and did not answer
+  bool stopped_ = false;
   bool silent_ = false;  ///< the table did not answer last time
   bool alone_ = false;
   int64_t lease_until_ = 0;
@@ -124,6 +128,11 @@ class LeaseMachine {
   SilenceWatch watch_;
   std::vector<Mine> mine_;
   uint64_t holds_ = 0;
+  /// Shards whose calls of before they were served no more have not all come to their end.
+  int endings_ = 0;
+  /// Given without an answer: served no more under that epoch, whatever the table says, until it is
+  /// settled.
+  std::map<Shard, Epoch> doubts_;
 };
 
 }  // namespace parley

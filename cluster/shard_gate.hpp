@@ -22,6 +22,9 @@ class ShardGate {
   /// Calls go to `to` from now on, which has the shard under this epoch; those that are held, too.
   /// Nobody: it is not known who has it.
   virtual Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) = 0;
+  /// After `stop_serving`: `quiet` is called on any thread when what was let through before has
+  /// come to its end. Until then it may still be answered here, from memory.
+  virtual void when_quiet(Shard shard, std::function<void()> quiet) = 0;
 };
 
 }  // namespace parley

@@ -41,6 +41,9 @@ class HostedShards final : public ShardHost {
   Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) override {
     return gate_.stop_serving(shard, to, epoch);
   }
+  void when_quiet(Shard shard, std::function<void()> quiet) override {
+    gate_.when_quiet(shard, std::move(quiet));
+  }
   [[nodiscard]] bool reaches(const NodeName& node) const override {
     return node_.router->session(node) != 0;
   }

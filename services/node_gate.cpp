@@ -56,6 +56,10 @@ Status NodeGate::stop_serving(Shard shard, const NodeName& to, Epoch epoch) {
   return fence_(shard, epoch);
 }
 
+void NodeGate::when_quiet(Shard shard, std::function<void()> quiet) {
+  node_.registry.put_away(shard, std::move(quiet));
+}
+
 void NodeGate::tell(const NodeName& to, const char* method, std::string letter) const {
   node_.router->ask(to, {method, {}, std::move(letter), k_letter_micros, true}, new NobodyWaits);
 }

@@ -35,6 +35,7 @@ class NodeGate final : public ShardGate {
   void resume(Shard shard) override;
   Status serve(Shard shard, Epoch epoch) override;
   Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) override;
+  void when_quiet(Shard shard, std::function<void()> quiet) override;
 
   /// Says something that is said again where it is lost.
   void tell(const NodeName& to, const char* method, std::string letter) const;

@@ -228,6 +228,7 @@ class LeaseKeepers : public testing::Test {
       all_.gates_.shut(number_, shard);
       return absl::OkStatus();
     }
+    void when_quiet(Shard, std::function<void()> quiet) override { quiet(); }
     void members(const std::vector<Member>&) override {}
     void owned_elsewhere(Shard, const NodeName&, Epoch) override {}
     void tell_to_look(const NodeName& node) override {

@@ -137,6 +137,7 @@ class FakeNode final : public ShardHost {
     serving_ = held_ = false;
     return absl::OkStatus();
   }
+  void when_quiet(Shard, std::function<void()> quiet) override { quiet(); }
   [[nodiscard]] bool reaches(const NodeName&) const override { return connected; }
   void send(const NodeName& to, std::string letter) override {
     {
