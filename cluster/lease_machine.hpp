@@ -95,8 +95,8 @@ class LeaseMachine {
   void act(const Membership& seen);
   void begin_to_give(Shard shard, const Member& to);
   void on_held(Shard shard, uint64_t hold);
-  /// Gives to itself what was given without an answer, under the next epoch: what was sent first may
-  /// come yet, but finds nothing to give any more, once the table has answered.
+  /// Gives to itself what was given without an answer, under the next epoch: what was sent first
+  /// may come yet, but finds nothing to give any more, once the table has answered.
   Status settle_doubts();
   /// Buried: whatever this start owned is another's.
   void lose_everything();

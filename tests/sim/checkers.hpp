@@ -2,20 +2,14 @@
 
 #include <array>
 #include <optional>
-#include <string>
 
 #include "tests/sim/history.hpp"
 #include "tests/sim/settings.hpp"
 #include "tests/sim/sim_journal.hpp"
 #include "tests/sim/stats.hpp"
+#include "tests/sim/violation.hpp"
 
 namespace parley::sim {
-
-/// An invariant (docs/invariants.md) and how it was broken.
-struct Violation {
-  std::string invariant;
-  std::string what;
-};
 
 /// What a run left behind: what clients saw, and what storage holds after healing.
 struct Evidence {

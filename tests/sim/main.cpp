@@ -1,10 +1,14 @@
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "tests/sim/mutants.hpp"
+#include "tests/sim/shared/mutants.hpp"
+#include "tests/sim/shared/shared_world.hpp"
 #include "tests/sim/world.hpp"
 
 namespace parley::sim {
@@ -12,23 +16,28 @@ namespace {
 
 constexpr size_t k_trace_tail = 40;
 
-void print(const RunResult& result, const RunOptions& options, bool whole_trace) {
+/// Which to run.
+struct Seeds {
+  uint64_t first = 1;
+  uint64_t count = 1000;
+  std::optional<uint64_t> replay;
+};
+
+unsigned long long count(uint64_t number) { return number; }
+
+template <class Result>
+void print(const Result& result, uint64_t seed, bool whole_trace) {
   const size_t size = result.trace.size();
   const size_t from = whole_trace || size < k_trace_tail ? 0 : size - k_trace_tail;
   for (size_t i = from; i < size; ++i) std::printf("  %s\n", result.trace[i].c_str());
-  std::printf("seed %llu: trace %016llx, %llu steps: %s\n",
-              static_cast<unsigned long long>(options.seed),
-              static_cast<unsigned long long>(result.trace_hash),
-              static_cast<unsigned long long>(result.stats.steps),
+  std::printf("seed %llu: trace %016llx, %llu steps: %s\n", count(seed), count(result.trace_hash),
+              count(result.stats.steps),
               result.violation
                   ? (result.violation->invariant + " broken: " + result.violation->what).c_str()
                   : "holds");
 }
 
-void print(const Stats& stats, double seconds) {
-  const auto count = [](uint64_t number) { return static_cast<unsigned long long>(number); };
-  std::printf("%llu runs, %llu steps in %.2f s (%.0f runs/s)\n", count(stats.runs),
-              count(stats.steps), seconds, static_cast<double>(stats.runs) / seconds);
+void print(const Stats& stats) {
   std::printf("acknowledged %llu, replayed %llu, reads %llu, refused %llu, unknown %llu\n",
               count(stats.acked), count(stats.replayed), count(stats.reads), count(stats.refused),
               count(stats.unknown));
@@ -42,33 +51,81 @@ void print(const Stats& stats, double seconds) {
       count(stats.watched), count(stats.resumed));
 }
 
+void print(const shared::Stats& stats) {
+  std::printf("acknowledged %llu, reads %llu, refused %llu, unknown %llu, unproven %llu\n",
+              count(stats.acked), count(stats.reads), count(stats.refused), count(stats.unknown),
+              count(stats.unproven));
+  std::printf("served %llu, gives %llu, burials %llu, reborn %llu, fenced %llu, raised %llu\n",
+              count(stats.served), count(stats.gives), count(stats.burials), count(stats.reborn),
+              count(stats.fenced), count(stats.raised));
+  std::printf("late statements %llu, crashes %llu, pauses %llu, doubles %llu, drains %llu\n",
+              count(stats.late), count(stats.crashes), count(stats.pauses), count(stats.doubles),
+              count(stats.drains));
+}
+
 /// 0 where all hold, 1 at the first that does not; that one is run again to tell what happened.
-int run_many(RunOptions options, uint64_t first, uint64_t count) {
-  Stats stats;
+template <class World, class Options>
+int run_many(Options options, const Seeds& seeds) {
+  decltype(World(options).run().stats) stats;
   const auto begin = std::chrono::steady_clock::now();
-  std::printf("seeds %llu..%llu\n", static_cast<unsigned long long>(first),
-              static_cast<unsigned long long>(first + count - 1));
-  for (options.seed = first; options.seed < first + count; ++options.seed) {
-    const RunResult result = World(options).run();
+  std::printf("seeds %llu..%llu\n", count(seeds.first), count(seeds.first + seeds.count - 1));
+  for (options.seed = seeds.first; options.seed < seeds.first + seeds.count; ++options.seed) {
+    const auto result = World(options).run();
     stats += result.stats;
     if (!result.violation) continue;
     options.verbose = true;
-    print(World(options).run(), options, false);
+    print(World(options).run(), options.seed, false);
     return 1;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  print(stats, took.count());
+  std::printf("%llu runs, %llu steps in %.2f s (%.0f runs/s)\n", count(stats.runs),
+              count(stats.steps), took.count(), static_cast<double>(stats.runs) / took.count());
+  print(stats);
   return 0;
 }
 
-int list_mutants() {
-  for (const Mutant& mutant : mutants()) {
+template <class World, class Options>
+int run(Options options, const Seeds& seeds) {
+  if (!seeds.replay) return run_many<World>(options, seeds);
+  options.seed = *seeds.replay;
+  options.verbose = true;
+  const auto result = World(options).run();
+  print(result, options.seed, true);
+  return result.violation ? 1 : 0;
+}
+
+template <class Mutant>
+void list(const std::vector<Mutant>& mutants) {
+  for (const Mutant& mutant : mutants) {
     std::printf(
         "%-30s %s (%s)\n", std::string(mutant.name).c_str(), std::string(mutant.what).c_str(),
         mutant.found_within == 0 ? "must pass"
                                  : ("found within " + std::to_string(mutant.found_within)).c_str());
   }
-  return 0;
+}
+
+int no_mutant(const std::string& name) {
+  std::fprintf(stderr, "no mutant '%s' of that world; use one of --list-mutants\n", name.c_str());
+  return 2;
+}
+
+int run_core(RunOptions options, const Seeds& seeds, const std::string& mutant_name) {
+  if (!mutant_name.empty()) {
+    const Mutant* mutant = find_mutant(mutant_name);
+    if (mutant == nullptr) return no_mutant(mutant_name);
+    options.mutations = mutant->mutations;
+  }
+  return run<World>(options, seeds);
+}
+
+int run_shared(const Seeds& seeds, const std::string& mutant_name) {
+  shared::RunOptions options;
+  if (!mutant_name.empty()) {
+    const shared::Mutant* mutant = shared::find_mutant(mutant_name);
+    if (mutant == nullptr) return no_mutant(mutant_name);
+    options.mutations = mutant->mutations;
+  }
+  return run<shared::SharedWorld>(options, seeds);
 }
 
 }  // namespace
@@ -77,33 +134,31 @@ int list_mutants() {
 int main(int argc, char** argv) {
   using namespace parley::sim;
   RunOptions options;
-  uint64_t count = 1000;
-  uint64_t first = 1;
-  uint64_t replay = 0;
+  Seeds seeds;
   std::string mutant_name;
-  bool list = false;
+  std::string world = "both";
+  bool lists = false;
   CLI::App app{
       "Simulates conversations, owners, storage and clients from seeds, and checks what they saw"};
-  app.add_option("--seeds", count, "how many seeds to run");
-  app.add_option("--first-seed", first, "the first of them");
-  const auto* one = app.add_option("--seed", replay, "run this one and print its whole trace");
-  app.add_option("--steps", options.ops, "what clients begin in one run");
+  app.add_option("--world", world, "core: conversations; shared: leases and shards of nodes")
+      ->check(CLI::IsMember({"core", "shared", "both"}));
+  app.add_option("--seeds", seeds.count, "how many seeds to run");
+  app.add_option("--first-seed", seeds.first, "the first of them");
+  app.add_option("--seed", seeds.replay, "run this one and print its whole trace");
+  app.add_option("--steps", options.ops, "what clients begin in one run of the core");
   app.add_option("--mutant", mutant_name, "break the system like this; see --list-mutants");
-  app.add_flag("--list-mutants", list, "print the mutants and what must become of them");
+  app.add_flag("--list-mutants", lists, "print the mutants and what must become of them");
   CLI11_PARSE(app, argc, argv);
-  if (list) return list_mutants();
-  if (!mutant_name.empty()) {
-    const Mutant* mutant = find_mutant(mutant_name);
-    if (mutant == nullptr) {
-      std::fprintf(stderr, "no mutant '%s'; use one of --list-mutants\n", mutant_name.c_str());
-      return 2;
-    }
-    options.mutations = mutant->mutations;
+  if (lists) {
+    if (world != "shared") list(mutants());
+    if (world != "core") list(shared::mutants());
+    return 0;
   }
-  if (one->count() == 0) return run_many(options, first, count);
-  options.seed = replay;
-  options.verbose = true;
-  const RunResult result = World(options).run();
-  print(result, options, true);
-  return result.violation ? 1 : 0;
+  // One seed, or one way to break it, is of one world: the core where none is named.
+  const bool one = seeds.replay.has_value() || !mutant_name.empty();
+  const bool of_core = mutant_name.empty() || find_mutant(mutant_name) != nullptr;
+  if (world == "shared" || (world == "both" && !of_core)) return run_shared(seeds, mutant_name);
+  const int core = run_core(options, seeds, mutant_name);
+  if (world == "core" || one || core != 0) return core;
+  return run_shared(seeds, mutant_name);
 }

@@ -49,6 +49,7 @@ enum class Do : uint8_t {
   nemesis,   ///< something goes wrong
   restart,   ///< a: node
   watch,     ///< a: watcher
+  job,       ///< a: where it is, with an Agenda
 };
 
 struct Due {

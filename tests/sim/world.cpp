@@ -144,6 +144,8 @@ void World::dispatch(const Due& due) {
       return nodes_[due.a]->restart();
     case Do::watch:
       return watches_.tick(due.a, nodes_, leases_);
+    case Do::job:
+      return;  // of the other world
   }
 }
 
