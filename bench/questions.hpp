@@ -15,6 +15,10 @@ Section ask_read(const Settings& settings);
 Section ask_hot(const Settings& settings);
 /// Latencies at a modest rate with 10,000 active conversations.
 Section ask_mixed(const Settings& settings);
+/// Calls by way of another node of a cluster against calls to the node that has the conversation.
+Section ask_forward(const Settings& settings);
+/// Appends by way of a journal in PostgreSQL against one function that a program would call.
+Section ask_journal(const Settings& settings);
 /// Reads of conversations that are not in memory.
 Section ask_cold(const Settings& settings);
 /// A restart after kill -9 with very many conversations.

@@ -1,5 +1,6 @@
 #include "bench/server.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <thread>
@@ -49,6 +50,39 @@ parley::v1::GetServerInfoResponse BenchServer::info() const {
   const grpc::Status status = stub->GetServerInfo(&context, {}, &response);
   if (!status.ok()) fail("GetServerInfo: " + status.error_message());
   return response;
+}
+
+bool BenchServer::all_served_by(const std::string& node) const {
+  const auto channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
+  const auto stub = parley::v1::AdminService::NewStub(channel);
+  grpc::ClientContext context;
+  parley::v1::GetClusterResponse cluster;
+  const grpc::Status status = stub->GetCluster(&context, {}, &cluster);
+  if (!status.ok()) fail("GetCluster: " + status.error_message());
+  return std::ranges::all_of(cluster.shards(), [&](const auto& shard) {
+    return shard.state() == parley::v1::ClusterShard::STATE_SERVED && shard.owner() == node;
+  });
+}
+
+void BenchServer::move_all_to(const std::string& node) const {
+  const auto channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
+  const auto stub = parley::v1::AdminService::NewStub(channel);
+  parley::v1::GetClusterResponse cluster;
+  {
+    grpc::ClientContext context;
+    const grpc::Status status = stub->GetCluster(&context, {}, &cluster);
+    if (!status.ok()) fail("GetCluster: " + status.error_message());
+  }
+  parley::v1::MoveShardsRequest request;
+  for (const auto& shard : cluster.shards()) {
+    auto& move = *request.add_moves();
+    move.set_shard(shard.shard());
+    move.set_to(node);
+  }
+  grpc::ClientContext context;
+  parley::v1::MoveShardsResponse response;
+  const grpc::Status status = stub->MoveShards(&context, request, &response);
+  if (!status.ok()) fail("MoveShards: " + status.error_message());
 }
 
 void BenchServer::settle(double seconds) const {

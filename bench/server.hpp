@@ -25,6 +25,10 @@ class BenchServer {
   [[nodiscard]] int64_t resident_bytes() const { return process_->resident_bytes(); }
   [[nodiscard]] int64_t resident_bytes_max() const { return process_->resident_bytes_max(); }
   [[nodiscard]] parley::v1::GetServerInfoResponse info() const;
+  /// Of a cluster: whether each of its shards is served, and by the node of that name.
+  [[nodiscard]] bool all_served_by(const std::string& node) const;
+  /// Wishes all shards to that node.
+  void move_all_to(const std::string& node) const;
 
   /// Waits until its background work is done: all applied to the store, then nearly no CPU for a
   /// while. Fails where that takes longer than `seconds`.

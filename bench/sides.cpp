@@ -17,14 +17,14 @@ namespace {
 /// CPU and time from its making on.
 class Usage {
  public:
-  explicit Usage(const BenchServer& server)
-      : server_(server),
-        server_cpu_(server.cpu_seconds()),
+  explicit Usage(const Servers& servers)
+      : servers_(servers),
+        server_cpu_(servers_now()),
         client_cpu_(cpu_seconds(getpid())),
         busy_(busy_seconds()),
         since_(std::chrono::steady_clock::now()) {}
 
-  [[nodiscard]] double server() const { return server_.cpu_seconds() - server_cpu_; }
+  [[nodiscard]] double server() const { return servers_now() - server_cpu_; }
   [[nodiscard]] double client() const { return cpu_seconds(getpid()) - client_cpu_; }
   [[nodiscard]] double others_in_cores() const {
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - since_;
@@ -32,25 +32,36 @@ class Usage {
   }
 
  private:
-  const BenchServer& server_;
+  [[nodiscard]] double servers_now() const {
+    double sum = 0;
+    for (const BenchServer* server : servers_) sum += server->cpu_seconds();
+    return sum;
+  }
+
+  const Servers& servers_;
   double server_cpu_;
   double client_cpu_;
   double busy_;
   std::chrono::steady_clock::time_point since_;
 };
 
-void measure(const Settings& settings, const BenchServer& server, Caller& caller, const Side& side,
+void settle(const Servers& servers) {
+  for (const BenchServer* server : servers) server->settle();
+}
+
+void measure(const Settings& settings, const Servers& servers, Caller& caller, const Side& side,
              int in_flight, Runs& runs) {
-  server.settle();
+  settle(servers);
   const OffQueueCpus off(settings);
-  const Usage usage(server);
+  const Usage usage(servers);
   ClosedLoop loop;
   loop.in_flight = in_flight;
   loop.seconds = settings.run_seconds();
-  const LoadResult result = run_closed(caller, side.next, loop);
+  const LoadResult result =
+      run_closed(side.caller == nullptr ? caller : *side.caller, side.next, loop);
   const double client = usage.client();
   runs.others.push_back(usage.others_in_cores());
-  server.settle();
+  settle(servers);
   const auto calls = static_cast<double>(result.calls_all);
   runs.rate.push_back(result.rate());
   runs.p50.push_back(static_cast<double>(result.latency.quantile(0.5).count()));
@@ -95,13 +106,13 @@ std::string ratio_text(const Runs& side, const Runs& to) {
   return absl::StrCat(decimal(median(all)), " (", decimal(*least), " to ", decimal(*most), ")");
 }
 
-std::vector<Runs> interleave(const Settings& settings, const BenchServer& server, Caller& caller,
+std::vector<Runs> interleave(const Settings& settings, const Servers& servers, Caller& caller,
                              const std::vector<Side>& sides, int in_flight) {
   std::vector<Runs> runs(sides.size());
   for (int repetition = 0; repetition < settings.runs(); ++repetition) {
     for (size_t i = 0; i < sides.size(); ++i) {
       runs[i].name = sides[i].name;
-      measure(settings, server, caller, sides[i], in_flight, runs[i]);
+      measure(settings, servers, caller, sides[i], in_flight, runs[i]);
     }
   }
   return runs;

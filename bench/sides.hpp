@@ -14,6 +14,7 @@ namespace parley::bench {
 struct Side {
   std::string name;
   NextRequest next;
+  Caller* caller = nullptr;  ///< null: that of all sides
 };
 
 /// While one exists, the calling thread leaves the queues' CPUs to the server. A server started
@@ -46,9 +47,14 @@ double ratio(const Runs& side, const Runs& to);
 /// "0.81 (0.79 to 0.84)"
 std::string ratio_text(const Runs& side, const Runs& to);
 
-/// Measures the sides in turn, again and again: A B A B ...
-std::vector<Runs> interleave(const Settings& settings, const BenchServer& server, Caller& caller,
+/// Measures the sides in turn, again and again: A B A B ... CPU is that of all servers.
+using Servers = std::vector<const BenchServer*>;
+std::vector<Runs> interleave(const Settings& settings, const Servers& servers, Caller& caller,
                              const std::vector<Side>& sides, int in_flight);
+inline std::vector<Runs> interleave(const Settings& settings, const BenchServer& server,
+                                    Caller& caller, const std::vector<Side>& sides, int in_flight) {
+  return interleave(settings, Servers{&server}, caller, sides, in_flight);
+}
 
 /// A table whose rows are sides; ratios are to the first row of each comparison.
 Table side_table();
