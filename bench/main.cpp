@@ -23,10 +23,10 @@ struct Question {
 };
 
 constexpr Question k_questions[] = {
-    {"append", ask_append},   {"read", ask_read},       {"hot", ask_hot},
-    {"forward", ask_forward}, {"journal", ask_journal}, {"mixed", ask_mixed},
-    {"cold", ask_cold},       {"restart", ask_restart}, {"sessions", ask_sessions},
-    {"storage", ask_storage}, {"engine", ask_engine}};
+    {"append", ask_append},     {"read", ask_read},       {"hot", ask_hot},
+    {"forward", ask_forward},   {"journal", ask_journal}, {"takeover", ask_takeover},
+    {"mixed", ask_mixed},       {"cold", ask_cold},       {"restart", ask_restart},
+    {"sessions", ask_sessions}, {"storage", ask_storage}, {"engine", ask_engine}};
 
 /// Results are shown and written one by one, so that an interrupted run leaves what it measured.
 void ask_all(const Settings& settings) {

@@ -19,6 +19,8 @@ Section ask_mixed(const Settings& settings);
 Section ask_forward(const Settings& settings);
 /// Appends by way of a journal in PostgreSQL against one function that a program would call.
 Section ask_journal(const Settings& settings);
+/// How long calls wait for conversations of a node that is killed, or stopped.
+Section ask_takeover(const Settings& settings);
 /// Reads of conversations that are not in memory.
 Section ask_cold(const Settings& settings);
 /// A restart after kill -9 with very many conversations.

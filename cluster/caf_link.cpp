@@ -25,12 +25,11 @@ struct CafTransport::Shared {
       : options(std::move(its_options)),
         hello(std::move(its_hello)),
         server(its_server),
-        run(std::move(its_run)) {}
+        run_(std::move(its_run)) {}
 
   CafTransportOptions options;
   Hello hello;
   PeerServer& server;
-  Run run;
   absl::Mutex mutex;
   std::map<NodeName, std::shared_ptr<Link>> links ABSL_GUARDED_BY(mutex);
   std::set<caf::actor> ends ABSL_GUARDED_BY(mutex);  ///< actors that have not ended
@@ -43,6 +42,22 @@ struct CafTransport::Shared {
   /// Why that node may not be linked; empty where it may.
   [[nodiscard]] std::string objection(const Hello& other);
   [[nodiscard]] bool of_other_cluster(const Hello& other) const;
+
+  /// What comes once it is stopped is dropped: an end of a link may outlive it for a moment.
+  void run(std::function<void()> job) {
+    absl::ReaderMutexLock lock(&run_mutex_);
+    if (!stopped_) run_(std::move(job));
+  }
+  /// Nothing is run any more when this is back.
+  void stop() {
+    absl::MutexLock lock(&run_mutex_);
+    stopped_ = true;
+  }
+
+ private:
+  const Run run_;
+  absl::Mutex run_mutex_;
+  bool stopped_ ABSL_GUARDED_BY(run_mutex_) = false;
 };
 
 namespace {
@@ -312,6 +327,7 @@ void CafTransport::stop() {
     return shared_->ends.empty();
   };
   shared_->mutex.AwaitWithTimeout(absl::Condition(&none), k_farewell);
+  shared_->stop();
 }
 
 void CafTransport::ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) {
