@@ -76,7 +76,7 @@ SharedConversation::SharedConversation(Doorway& doorway, std::string thread, boo
 
 void SharedConversation::act(int client, std::mt19937_64& random) {
   const int draw = static_cast<int>(random() % 100);
-  if (draw < 45) return append(client, random);
+  if (draw < 36) return append(client, random);
   if (draw < 53) return append_once(client);
   if (draw < 56) return append_refused(client);
   if (draw < 62) return change(client, rename(thread_, "title " + std::to_string(random() % 1000)));

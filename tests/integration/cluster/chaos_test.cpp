@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -90,6 +91,11 @@ class Chaos : public testing::Test {
       length = std::max(length, fault.length);
     }
     std::this_thread::sleep_for(length);
+    // Databases first: a node does not start without one.
+    const auto of_database = [](const Fault& fault) {
+      return !fault.hosts.empty() && *fault.hosts.rbegin() >= Rig::k_nodes_max;
+    };
+    std::ranges::stable_partition(at_once, of_database);
     for (const Fault& fault : at_once) fault.end();
     std::this_thread::sleep_for(milliseconds(random_() % 400));
   }
