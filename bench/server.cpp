@@ -18,6 +18,22 @@ namespace {
 constexpr auto k_start_patience = std::chrono::minutes(10);
 constexpr auto k_quiet = std::chrono::milliseconds(100);
 
+using AdminStub = parley::v1::AdminService::Stub;
+
+/// One call of the server's administration, which must succeed.
+template <class Request, class Response>
+Response ask(const std::string& address,
+             grpc::Status (AdminStub::*method)(grpc::ClientContext*, const Request&, Response*),
+             const Request& request) {
+  const auto stub = parley::v1::AdminService::NewStub(
+      grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  Response response;
+  const grpc::Status status = (stub.get()->*method)(&context, request, &response);
+  if (!status.ok()) fail(request.GetTypeName() + ": " + status.error_message());
+  return response;
+}
+
 }  // namespace
 
 BenchServer::BenchServer(const Settings& settings, const std::filesystem::path& data_dir,
@@ -43,46 +59,25 @@ void BenchServer::wait_until_serving() {
 double BenchServer::cpu_seconds() const { return bench::cpu_seconds(process_->pid()); }
 
 parley::v1::GetServerInfoResponse BenchServer::info() const {
-  const auto channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
-  const auto stub = parley::v1::AdminService::NewStub(channel);
-  grpc::ClientContext context;
-  parley::v1::GetServerInfoResponse response;
-  const grpc::Status status = stub->GetServerInfo(&context, {}, &response);
-  if (!status.ok()) fail("GetServerInfo: " + status.error_message());
-  return response;
+  return ask(address(), &AdminStub::GetServerInfo, parley::v1::GetServerInfoRequest());
 }
 
 bool BenchServer::all_served_by(const std::string& node) const {
-  const auto channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
-  const auto stub = parley::v1::AdminService::NewStub(channel);
-  grpc::ClientContext context;
-  parley::v1::GetClusterResponse cluster;
-  const grpc::Status status = stub->GetCluster(&context, {}, &cluster);
-  if (!status.ok()) fail("GetCluster: " + status.error_message());
+  const auto cluster = ask(address(), &AdminStub::GetCluster, parley::v1::GetClusterRequest());
   return std::ranges::all_of(cluster.shards(), [&](const auto& shard) {
     return shard.state() == parley::v1::ClusterShard::STATE_SERVED && shard.owner() == node;
   });
 }
 
 void BenchServer::move_all_to(const std::string& node) const {
-  const auto channel = grpc::CreateChannel(address(), grpc::InsecureChannelCredentials());
-  const auto stub = parley::v1::AdminService::NewStub(channel);
-  parley::v1::GetClusterResponse cluster;
-  {
-    grpc::ClientContext context;
-    const grpc::Status status = stub->GetCluster(&context, {}, &cluster);
-    if (!status.ok()) fail("GetCluster: " + status.error_message());
-  }
+  const auto cluster = ask(address(), &AdminStub::GetCluster, parley::v1::GetClusterRequest());
   parley::v1::MoveShardsRequest request;
   for (const auto& shard : cluster.shards()) {
     auto& move = *request.add_moves();
     move.set_shard(shard.shard());
     move.set_to(node);
   }
-  grpc::ClientContext context;
-  parley::v1::MoveShardsResponse response;
-  const grpc::Status status = stub->MoveShards(&context, request, &response);
-  if (!status.ok()) fail("MoveShards: " + status.error_message());
+  ask(address(), &AdminStub::MoveShards, request);
 }
 
 void BenchServer::settle(double seconds) const {

@@ -22,14 +22,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int k_nodes = 3;
 constexpr int k_conversations = 48;
 
-/// What clients of the other nodes see of one that goes.
-struct Gaps {
-  std::vector<double>
-      milliseconds;  ///< each time: the longest that one of its conversations waited
-};
-
-/// Appends to each conversation in turn until all that lay on the node were answered since; answers
-/// the longest that one append took.
+/// Appends to all of them at once; answers the milliseconds that the longest took.
 double longest_append(test::Client& client, const std::vector<std::string>& threads) {
   std::vector<std::thread> callers;
   std::vector<double> took(threads.size());
@@ -68,8 +61,8 @@ Section ask_takeover(const Settings& settings) {
     threads.push_back("talk-" + std::to_string(i));
     if (!nodes.client(0).call(test::create(threads.back())).ok()) fail("no conversation");
   }
-  Gaps killed;
-  Gaps drained;
+  std::vector<double> killed;
+  std::vector<double> drained;
   for (int i = 0; i < 2 * times; ++i) {
     stop_if_interrupted();
     const int gone = i % k_nodes;
@@ -82,16 +75,16 @@ Section ask_takeover(const Settings& settings) {
     other.connect(std::chrono::seconds(5));
     if (i % 2 == 0) {
       nodes.node(gone).kill();
-      killed.milliseconds.push_back(longest_append(other, there));
+      killed.push_back(longest_append(other, there));
     } else {
       nodes.node(gone).send(SIGTERM);
       // Until it is gone.
       double longest = 0;
       while (nodes.node(gone).running()) longest = std::max(longest, longest_append(other, there));
-      drained.milliseconds.push_back(longest);
+      drained.push_back(longest);
     }
     say(absl::StrCat("  ", i % 2 == 0 ? "kill -9" : "SIGTERM", ": ",
-                     whole((i % 2 == 0 ? killed : drained).milliseconds.back()), " ms"));
+                     whole((i % 2 == 0 ? killed : drained).back()), " ms"));
     nodes.start(gone);
     nodes.wait_until_linked();
   }
@@ -102,8 +95,8 @@ Section ask_takeover(const Settings& settings) {
       "kill on; for SIGTERM the longest "
       "of those that were made until the process was gone.\n\n| | times | p50 ms | most ms "
       "|\n|---|---:|---:|---:|\n| kill -9 | ",
-      killed.milliseconds.size(), " | ", quantiles(killed.milliseconds), " |\n| SIGTERM | ",
-      drained.milliseconds.size(), " | ", quantiles(drained.milliseconds), " |\n");
+      killed.size(), " | ", quantiles(killed), " |\n| SIGTERM | ", drained.size(), " | ",
+      quantiles(drained), " |\n");
   nodes.stop_all();
   return {"takeover", "A node that goes", text};
 }
