@@ -9,8 +9,6 @@
 namespace parley {
 namespace {
 
-constexpr int64_t k_micros_per_second = 1'000'000;
-
 /// One command being judged: the state as it is, and the accepted events so far.
 struct Case {
   const State& state;
@@ -222,14 +220,9 @@ Decision on(const Case& at, ConfirmRelease&& command) {
 }
 
 /// A repetition is answered before anything else is judged: what it depended on may have moved on.
-std::optional<DedupEntry> remembered(const State& state, const CommandMeta& meta,
-                                     const Context& context) {
+std::optional<DedupEntry> remembered(const State& state, const CommandMeta& meta) {
   if (meta.request.empty()) return std::nullopt;
-  auto entry = state.dedup.find(meta.request);
-  if (!entry) return std::nullopt;
-  const int64_t age = context.now.micros - entry->receipt.time.micros;
-  if (age > state.policy.dedup_seconds * k_micros_per_second) return std::nullopt;
-  return entry;
+  return state.dedup.find(meta.request);
 }
 
 }  // namespace
@@ -237,7 +230,7 @@ std::optional<DedupEntry> remembered(const State& state, const CommandMeta& meta
 Decision decide(const State& state, Command command, const CommandMeta& meta,
                 const Context& context) {
   const Case at{state, meta, context};
-  if (const auto entry = remembered(state, meta, context)) {  // I2
+  if (const auto entry = remembered(state, meta)) {  // I2
     if (entry->digest != meta.digest) return at.refuse(Reason::request_id_reused);
     // Why: nobody keeps the past of a fork that was released, so it must not be handed out again.
     const Id128& fork = entry->receipt.fork;

@@ -63,8 +63,8 @@ DedupEntry DedupWindow::entry_of(uint64_t number) const {
   return entry;
 }
 
-void DedupWindow::remember(const DedupEntry& entry, size_t count_max, WallTime oldest) {
-  while (!empty() && (size() >= count_max || slots_[slot_of(first_)].time < oldest)) drop_oldest();
+void DedupWindow::remember(const DedupEntry& entry, size_t count_max) {
+  while (!empty() && size() >= count_max) drop_oldest();
   if (size() == slots_.size()) grow();
   const uint64_t number = end_++;
   const Receipt& receipt = entry.receipt;

@@ -29,8 +29,9 @@ struct DedupEntry {
   bool operator==(const DedupEntry&) const = default;
 };
 
-/// The requests that a conversation remembers, oldest first, bounded by number and age. Part of
-/// State, journalled with the event it belongs to (invariant I2).
+/// The requests that a conversation remembers, oldest first, bounded by number. Part of State,
+/// journalled with the event it belongs to (invariant I2). Not by age: a wall clock that jumps must
+/// make nobody forget.
 ///
 /// Made for cold memory: thousands of conversations take turns, so what counts is how many cache
 /// lines a change touches. One for the new entry, which lies where the oldest was, and two of the
@@ -40,8 +41,8 @@ class DedupWindow {
   /// The newest entry of this request, nothing if it is not remembered.
   [[nodiscard]] std::optional<DedupEntry> find(const Id128& request) const;
 
-  /// Adds an entry and lets go of those beyond `count_max` or made before `oldest`.
-  void remember(const DedupEntry& entry, size_t count_max, WallTime oldest);
+  /// Adds an entry and lets go of the oldest beyond `count_max`.
+  void remember(const DedupEntry& entry, size_t count_max);
 
   /// Lets go of the oldest beyond `count_max`, but never of the newest.
   void trim(size_t count_max);

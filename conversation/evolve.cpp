@@ -5,8 +5,6 @@
 namespace parley {
 namespace {
 
-constexpr int64_t k_micros_per_second = 1'000'000;
-
 Sequence highest_shared(const Lineage& lineage) {
   Sequence highest;
   for (const auto& child : lineage.children) highest = std::max(highest, child.at);
@@ -113,8 +111,7 @@ void on(State& state, const ConversationDeleted&, const Event&) {
 
 void remember(State& state, const Event& event) {
   if (!event.dedup) return state.dedup.trim(state.policy.dedup_requests);  // it may have shrunk
-  const WallTime oldest{event.time.micros - state.policy.dedup_seconds * k_micros_per_second};
-  state.dedup.remember(*event.dedup, state.policy.dedup_requests, oldest);
+  state.dedup.remember(*event.dedup, state.policy.dedup_requests);
 }
 
 }  // namespace

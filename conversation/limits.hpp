@@ -30,7 +30,7 @@ struct Limits {
   size_t hot_window_bytes = 256U << 10;  ///< a conversation's messages in memory
   size_t dedup_requests_default = 1024;
   size_t dedup_requests_max = 16384;
-  int64_t dedup_seconds = 24 * 3600;     ///< how long a request id is remembered
+  int64_t dedup_seconds = 24 * 3600;     ///< how long a deletion's request id is remembered
   size_t forks_per_conversation = 1000;  ///< children that are alive
   size_t fork_depth = 64;                ///< ancestors whose messages a fork still shows
   size_t waiting_calls = 4096;           ///< calls held for durability in one conversation

@@ -76,7 +76,7 @@ struct Message {
 struct Policy {
   uint32_t hot_window_messages = 50;
   uint32_t dedup_requests = 1024;
-  int64_t dedup_seconds = 24 * 3600;
+  int64_t dedup_seconds = 24 * 3600;  ///< after a deletion; while it exists, they go by number
   bool operator==(const Policy&) const = default;
 };
 

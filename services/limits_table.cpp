@@ -28,7 +28,7 @@ constexpr auto k_settable = std::to_array<SettableLimit>({
     {"dedup_requests_default", "--dedup-requests", &Limits::dedup_requests_default, 1,
      static_cast<int64_t>(Limits{}.dedup_requests_max), "Request ids remembered"},
     {"dedup_seconds", "--dedup-seconds", &Limits::dedup_seconds, 1, 365 * 86'400,
-     "How long a request id is remembered"},
+     "How long the request id of a deletion is remembered"},
 });
 
 struct LimitRow {
@@ -121,7 +121,8 @@ std::string limits_table_markdown(const Limits& l) {
       {"dedup_requests_default", number(l.dedup_requests_default), "",
        "request ids that a conversation remembers, where none are asked"},
       {"dedup_requests_max", number(l.dedup_requests_max), "", "the most that may be asked"},
-      {"dedup_seconds", l.dedup_seconds, "s", "how long a request id is remembered"},
+      {"dedup_seconds", l.dedup_seconds, "s",
+       "how long the request id of a deletion is remembered"},
       {"forks_per_conversation", number(l.forks_per_conversation), "",
        "forks of one that exist at once"},
       {"fork_depth", number(l.fork_depth), "", "ancestors whose messages a fork still shows"},

@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "storage/codec_parts.hpp"
@@ -101,9 +100,8 @@ State read_state(Reading& reading, pb::StateRecord& in) {
   if (in.has_origin()) state.origin = read_origin(*in.mutable_origin());
   state.source_json = std::move(*in.mutable_source_json());
   read_messages(reading, in, state);
-  constexpr WallTime k_any_age{std::numeric_limits<int64_t>::min()};
   for (const auto& record : in.dedup()) {
-    state.dedup.remember(read_dedup(reading, record), SIZE_MAX, k_any_age);
+    state.dedup.remember(read_dedup(reading, record), SIZE_MAX);
   }
   return state;
 }

@@ -130,21 +130,19 @@ TEST(Decide, DoesNotRememberWhatChangedNothing) {
   EXPECT_TRUE(talk.state().dedup.empty());
 }
 
-TEST(Decide, ForgetsARequestByAge) {
-  build::Conversation talk;
-  CreateConversation command = create();
-  command.policy.dedup_seconds = 10;
-  talk.at(0).must(command);
-  talk.at(1'000'000).must(append({"a"}), request(1));
-  EXPECT_TRUE(std::holds_alternative<Replay>(talk.at(11'000'000).judge(append({"a"}), request(1))));
-  EXPECT_TRUE(std::holds_alternative<Accept>(talk.at(11'000'001).judge(append({"a"}), request(1))));
-}
-
-TEST(Decide, StillKnowsARequestWhenTheClockWentBack) {
+// T1: by wall clocks alone, one that jumped ahead made requests forgotten and carried out again.
+TEST(Decide, KnowsARequestHoweverTheClockJumps) {
   build::Conversation talk;
   talk.at(50'000'000).must(create());
   talk.must(append({"a"}), request(1));
-  EXPECT_TRUE(std::holds_alternative<Replay>(talk.at(1).judge(append({"a"}), request(1))));
+  constexpr int64_t k_year = int64_t{365} * 86'400'000'000;
+  talk.at(k_year).must(append({"b"}), request(2));  // what lets go of old ones has run as well
+  for (const int64_t now : {int64_t{1}, k_year}) {
+    for (const uint64_t number : {1U, 2U}) {
+      const auto again = append({number == 1 ? "a" : "b"});
+      EXPECT_TRUE(std::holds_alternative<Replay>(talk.at(now).judge(again, request(number))));
+    }
+  }
 }
 
 TEST(Decide, ForgetsTheOldestRequestsByNumber) {

@@ -9,17 +9,13 @@ namespace {
 
 using build::id;
 
-constexpr WallTime k_never_too_old{INT64_MIN};
-
-DedupEntry entry(uint64_t number, int64_t micros = 0) {
-  return {id(number), number, {.version = {number}, .time = {micros}}};
-}
+DedupEntry entry(uint64_t number) { return {id(number), number, {.version = {number}}}; }
 
 TEST(DedupWindow, FindsWhatItRemembers) {
   DedupWindow window;
   EXPECT_TRUE(window.empty());
   EXPECT_FALSE(window.find(id(1)).has_value());
-  window.remember(entry(1), 10, k_never_too_old);
+  window.remember(entry(1), 10);
   ASSERT_TRUE(window.find(id(1)).has_value());
   EXPECT_EQ(window.find(id(1))->receipt.version, Version{1});
   EXPECT_FALSE(window.find(id(2)).has_value());
@@ -30,7 +26,7 @@ TEST(DedupWindow, KeepsExactlyTheNewestOfEveryBound) {
   for (const uint64_t bound : {1U, 2U, 15U, 16U, 17U, 60U, 200U}) {
     DedupWindow window;
     for (uint64_t i = 1; i <= 500; ++i) {
-      window.remember(entry(i), bound, k_never_too_old);
+      window.remember(entry(i), bound);
       ASSERT_EQ(window.size(), std::min(i, bound));
       ASSERT_TRUE(window.find(id(i)).has_value());
       const uint64_t oldest = i - window.size() + 1;
@@ -41,21 +37,12 @@ TEST(DedupWindow, KeepsExactlyTheNewestOfEveryBound) {
   }
 }
 
-TEST(DedupWindow, ForgetsWhatIsTooOld) {
-  DedupWindow window;
-  for (uint64_t i = 1; i <= 40; ++i) window.remember(entry(i, static_cast<int64_t>(i)), 100, {0});
-  window.remember(entry(41, 41), 100, WallTime{30});
-  EXPECT_FALSE(window.find(id(29)).has_value());
-  EXPECT_TRUE(window.find(id(30)).has_value());
-  EXPECT_EQ(window.size(), 12U);
-}
-
 TEST(DedupWindow, FindsTheNewerOfTwoEntriesOfOneRequest) {
   for (const uint64_t others : {0U, 30U}) {
     DedupWindow window;
-    window.remember({id(7), 1, {.version = {1}}}, 1000, k_never_too_old);
-    for (uint64_t i = 100; i < 100 + others; ++i) window.remember(entry(i), 1000, k_never_too_old);
-    window.remember({id(7), 2, {.version = {2}}}, 1000, k_never_too_old);
+    window.remember({id(7), 1, {.version = {1}}}, 1000);
+    for (uint64_t i = 100; i < 100 + others; ++i) window.remember(entry(i), 1000);
+    window.remember({id(7), 2, {.version = {2}}}, 1000);
     ASSERT_EQ(window.find(id(7))->digest, 2U);
     // The older one leaves the window, the newer one stays.
     window.trim(window.size() - 1);
@@ -66,7 +53,7 @@ TEST(DedupWindow, FindsTheNewerOfTwoEntriesOfOneRequest) {
 
 TEST(DedupWindow, TrimsTheOldestButNeverTheNewest) {
   DedupWindow window;
-  for (uint64_t i = 1; i <= 50; ++i) window.remember(entry(i), 100, k_never_too_old);
+  for (uint64_t i = 1; i <= 50; ++i) window.remember(entry(i), 100);
   window.trim(3);
   EXPECT_EQ(window.size(), 3U);
   EXPECT_FALSE(window.find(id(47)).has_value());
@@ -79,18 +66,18 @@ TEST(DedupWindow, TrimsTheOldestButNeverTheNewest) {
 TEST(DedupWindow, IsEqualByContentNotByHowItCameAbout) {
   DedupWindow lived;
   DedupWindow loaded;
-  for (uint64_t i = 1; i <= 100; ++i) lived.remember(entry(i), 30, k_never_too_old);
-  for (uint64_t i = 71; i <= 100; ++i) loaded.remember(entry(i), 30, k_never_too_old);
+  for (uint64_t i = 1; i <= 100; ++i) lived.remember(entry(i), 30);
+  for (uint64_t i = 71; i <= 100; ++i) loaded.remember(entry(i), 30);
   EXPECT_EQ(lived, loaded);
-  loaded.remember(entry(101), 30, k_never_too_old);
+  loaded.remember(entry(101), 30);
   EXPECT_FALSE(lived == loaded);
 }
 
 TEST(DedupWindow, DoesNotGrowBeyondItsBound) {
   DedupWindow window;
-  for (uint64_t i = 1; i <= 1000; ++i) window.remember(entry(i), 100, k_never_too_old);
+  for (uint64_t i = 1; i <= 1000; ++i) window.remember(entry(i), 100);
   const size_t bytes = window.memory_bytes();
-  for (uint64_t i = 1001; i <= 20'000; ++i) window.remember(entry(i), 100, k_never_too_old);
+  for (uint64_t i = 1001; i <= 20'000; ++i) window.remember(entry(i), 100);
   EXPECT_LE(window.memory_bytes(), bytes * 2);
   window.clear();
   EXPECT_TRUE(window.empty());

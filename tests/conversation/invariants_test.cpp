@@ -53,7 +53,7 @@ TEST(CheckState, NamesWhatIsWrong) {
       {"more requests",
        [](State& s) {
          s.policy.dedup_requests = 1;
-         s.dedup.remember({id(5), 1, {}}, 100, {INT64_MIN});
+         s.dedup.remember({id(5), 1, {}}, 100);
        }},
       {"with messages", [](State& s) { s.exists = false, s.version = {}; }},
       {"with a version", [](State& s) { s = {}, s.version = {1}; }},

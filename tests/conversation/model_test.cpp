@@ -122,7 +122,7 @@ TEST(State, VanishesOnlyWhenNothingIsLeftThatAnyoneNeeds) {
   with_release.pending_releases.push_back({"p", id(2)});
   EXPECT_FALSE(with_release.vanished());
   State with_request;
-  with_request.dedup.remember({id(1), 1, {}}, 10, {INT64_MIN});
+  with_request.dedup.remember({id(1), 1, {}}, 10);
   EXPECT_FALSE(with_request.vanished());
 }
 

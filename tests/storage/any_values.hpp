@@ -38,7 +38,7 @@ class AnyValues {
     made.totals = totals();
     for (size_t i = below(4); i > 0; --i) made.by_model[text()] = totals();
     for (size_t i = below(60); i > 0; --i) {
-      made.dedup.remember(dedup(), SIZE_MAX, {std::numeric_limits<int64_t>::min()});
+      made.dedup.remember(dedup(), SIZE_MAX);
     }
     for (size_t i = below(3); i > 0; --i) made.former.push_back(lineage());
     for (size_t i = below(3); i > 0; --i) made.pending_releases.push_back({name(), id()});

@@ -56,8 +56,8 @@ inline State golden_state() {
   state.message_bytes = 2048;
   state.totals.add(golden_charge());
   state.by_model["model-1"] = state.totals;
-  state.dedup.remember(golden_dedup(50), 1024, {0});
-  state.dedup.remember(golden_dedup(51), 1024, {0});
+  state.dedup.remember(golden_dedup(50), 1024);
+  state.dedup.remember(golden_dedup(51), 1024);
   state.former.push_back({build::id(6), {}, std::nullopt, {{"other", build::id(7), {2}}}});
   state.pending_releases.push_back({"grandparent", build::id(8)});
   return state;
@@ -66,7 +66,7 @@ inline State golden_state() {
 inline State golden_remains() {
   State state;
   state.policy = golden_policy();
-  state.dedup.remember(golden_dedup(50), 1024, {0});
+  state.dedup.remember(golden_dedup(50), 1024);
   state.former = golden_state().former;
   state.pending_releases = golden_state().pending_releases;
   return state;

@@ -41,7 +41,7 @@ TEST(MemoryBytes, CountTheSnapshotWithItsRememberedRequests) {
   Commit commit = commit_of({});
   const size_t without = memory_bytes(commit);
   for (uint64_t i = 1; i <= 1000; ++i) {
-    state.dedup.remember({build::id(i), i, {}}, 1024, {INT64_MIN});
+    state.dedup.remember({build::id(i), i, {}}, 1024);
   }
   state.metadata = std::string(3000, 'm');
   EXPECT_GE(memory_bytes(state), 3000 + state.dedup.memory_bytes());
