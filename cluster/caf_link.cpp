@@ -1,7 +1,9 @@
 #include "cluster/caf_link.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -101,14 +103,42 @@ void send_batch(const caf::actor& to, std::string batch) {
   }
 }
 
-/// This node's end of one connection. Lives as long as that; a new one is made for the next, so
-/// that nothing of an old connection is taken for something of the new one.
 struct LinkEnd {
   caf::actor other;
   Link::Session session = 0;
   std::string gathered;
 };
-using LinkActor = caf::stateful_actor<LinkEnd>;
+
+/// This node's end of one connection. Lives as long as that; a new one is made for the next, so
+/// that nothing of an old connection is taken for something of the new one.
+///
+/// Once it is open, whole batches are taken on the thread that brings them: waking the actor for
+/// each would cost more than most calls do. All else waits in its mailbox.
+class LinkActor final : public caf::stateful_actor<LinkEnd> {
+ public:
+  using TakeBatch = std::function<void(std::string)>;
+  using caf::stateful_actor<LinkEnd>::stateful_actor;
+
+  /// From now on; once.
+  void take_batches(TakeBatch take) {
+    take_ = std::move(take);
+    takes_.store(true, std::memory_order_release);
+  }
+
+  using caf::stateful_actor<LinkEnd>::enqueue;
+  void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override {
+    auto& content = element->content();
+    if (takes_.load(std::memory_order_acquire) && content.match_elements<uint16_t, std::string>() &&
+        content.get_as<uint16_t>(0) == k_batch) {
+      return take_(std::move(content.get_mutable_as<std::string>(1)));
+    }
+    caf::stateful_actor<LinkEnd>::enqueue(std::move(element), unit);
+  }
+
+ private:
+  TakeBatch take_;
+  std::atomic<bool> takes_ = false;
+};
 
 void end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
   link->close(self->state.session);
@@ -117,14 +147,27 @@ void end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
   shared->ends.erase(caf::actor_cast<caf::actor>(self));
 }
 
+void take_batch(const SharedPtr& shared, const LinkPtr& link, Link::Session session,
+                std::string bytes) {
+  shared->run([shared, link, session, bytes = std::move(bytes)] {
+    if (link->receive(session, bytes, shared->server)) return;
+    spdlog::error("node {} sent what cannot be read; its connection is closed", link->peer().value);
+    link->close(session);
+  });
+}
+
 void begin(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, const caf::actor& other) {
   self->state.other = other;
   self->monitor(other);
   self->state.session =
       link->open([other](std::string batch) { send_batch(other, std::move(batch)); });
+  self->take_batches([shared, link, session = self->state.session](std::string bytes) {
+    take_batch(shared, link, session, std::move(bytes));
+  });
   shared->run([shared, node = link->peer()] { shared->server.linked(node); });
 }
 
+/// What waited in the mailbox: parts, and batches that came before this end was open.
 void take(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, uint16_t kind,
           std::string bytes) {
   LinkEnd& state = self->state;
@@ -137,11 +180,7 @@ void take(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, uint16_
     // Of a later release: what it cannot do without, it negotiates.
     return;
   }
-  shared->run([shared, link, session = state.session, bytes = std::move(bytes)] {
-    if (link->receive(session, bytes, shared->server)) return;
-    spdlog::error("node {} sent what cannot be read; its connection is closed", link->peer().value);
-    link->close(session);
-  });
+  take_batch(shared, link, state.session, std::move(bytes));
 }
 
 /// What both ends do once they exist.
@@ -247,6 +286,8 @@ void configure_links(caf::actor_system_config& config,
   config.set("middleman.heartbeat-interval", caf::timespan(k_heartbeat));
   config.set("middleman.connection-timeout", caf::timespan(k_silence_max));
   config.set("middleman.enable-automatic-connections", false);
+  // Batches are few, and read by us: CAF only copies their bytes, which is less than a hand-over.
+  config.set("middleman.workers", size_t{0});
 }
 
 CafTransport::CafTransport(caf::actor_system& system, CafTransportOptions options,

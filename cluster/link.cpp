@@ -34,9 +34,10 @@ void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
       pending_.emplace(
           id, Pending{waiter, {now.micros + request.timeout_micros}, bytes, request.letter});
       (request.letter ? letter_bytes_ : pending_bytes_) += bytes;
-      append_request(id, request, outgoing_);
+      append_request(id, request, batch());
       // Why under the lock: the connection may not close between the two.
       waiter = nullptr;
+      if (outgoing_.size() >= limits_.batch_bytes) send_batch();
     }
     failure = full ? PeerFailure::overloaded : PeerFailure::not_sent;
   }
@@ -103,15 +104,26 @@ void Link::answer(Session session, uint64_t id, PeerAnswer answer) {
   {
     absl::MutexLock lock(&mutex_);
     if (session != session_ || !send_) return;
-    append_answer(id, answer, outgoing_);
+    append_answer(id, answer, batch());
+    if (outgoing_.size() >= limits_.batch_bytes) send_batch();
   }
   Burst::wake_at_end(*this);
 }
 
 void Link::wake() {
   absl::MutexLock lock(&mutex_);
-  if (!send_ || outgoing_.empty()) return;
+  if (send_ && !outgoing_.empty()) send_batch();
+}
+
+std::string& Link::batch() {
+  // Why not all that the last one had: it may have been one piece of megabytes.
+  if (outgoing_.empty()) outgoing_.reserve(std::min(last_batch_bytes_, 2 * limits_.batch_bytes));
+  return outgoing_;
+}
+
+void Link::send_batch() {
   first_unsent_ = next_id_;
+  last_batch_bytes_ = outgoing_.size();
   send_(std::exchange(outgoing_, {}));
 }
 

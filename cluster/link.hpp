@@ -19,6 +19,8 @@ struct LinkLimits {
   size_t requests_max = 1'024;         ///< under way to one peer
   size_t bytes_max = 8U << 20;         ///< of requests under way; one alone may have more
   size_t letter_bytes_max = 4U << 20;  ///< of letters, in addition; one alone may have more
+  /// A batch that has so many leaves before its burst ends: nodes and the wire work side by side.
+  size_t batch_bytes = 64U << 10;
 };
 
 /// One peer: what goes to it, and what is waited for from it.
@@ -65,6 +67,9 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   void answer(Session session, uint64_t id, PeerAnswer answer);
   [[nodiscard]] bool full_for(const PeerRequest& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// The one that gathers.
+  std::string& batch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void send_batch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes a request off the table.
   PeerWaiter* release(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -76,7 +81,8 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   Send send_ ABSL_GUARDED_BY(mutex_);  ///< null while there is no connection
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t first_unsent_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::string outgoing_ ABSL_GUARDED_BY(mutex_);  ///< a PeerBatch so far
+  std::string outgoing_ ABSL_GUARDED_BY(mutex_);         ///< a PeerBatch so far
+  size_t last_batch_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< the next one is likely to have as many
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
   size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< of calls
   size_t letter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -1,5 +1,8 @@
 #include "cluster/peer_codec.hpp"
 
+#include <array>
+
+#include "base/varint.hpp"
 #include "parley/cluster/v1/peer.pb.h"
 
 namespace parley {
@@ -7,41 +10,58 @@ namespace {
 
 namespace wire = cluster::v1;
 
-/// A batch of one piece, whose bytes go behind those of the pieces before: that is how protobuf
-/// merges repeated fields. One for each thread, so that it keeps its memory.
-wire::PeerBatch& fresh_batch() {
-  thread_local wire::PeerBatch batch;
-  batch.Clear();
-  return batch;
+/// One for each thread, so that it keeps its memory.
+template <class Message>
+Message& fresh() {
+  thread_local Message message;
+  message.Clear();
+  return message;
+}
+
+/// Adds a field of bytes or of a message: its tag and its length.
+void append_head(int field, size_t length, std::string& out) {
+  constexpr uint64_t k_length_delimited = 2;
+  std::array<char, 20> head;
+  char* at = put_varint(static_cast<uint64_t>(field) << 3 | k_length_delimited, head.data());
+  at = put_varint(length, at);
+  out.append(head.data(), at);
+}
+
+/// Adds a piece to a batch, which is how protobuf merges repeated fields. The body, most of it as a
+/// rule, is copied once: as the last field of what holds it.
+template <class Piece>
+void append_piece(int field, const Piece& piece, const std::string& body, std::string& batch) {
+  static_assert(Piece::kBodyFieldNumber < 16, "a tag of one byte");
+  const size_t tail = 1 + varint_size(body.size()) + body.size();
+  append_head(field, piece.ByteSizeLong() + tail, batch);
+  piece.AppendToString(&batch);
+  append_head(Piece::kBodyFieldNumber, body.size(), batch);
+  batch += body;
 }
 
 }  // namespace
 
 void append_request(uint64_t id, const PeerRequest& request, std::string& batch) {
-  wire::PeerBatch& piece = fresh_batch();
-  auto& out = *piece.add_requests();
+  auto& out = fresh<wire::PeerRequest>();
   out.set_id(id);
   out.set_method(request.method);
   out.set_tenant(request.tenant);
-  out.set_body(request.body);
   out.set_timeout_micros(request.timeout_micros);
-  piece.AppendToString(&batch);
+  append_piece(wire::PeerBatch::kRequestsFieldNumber, out, request.body, batch);
 }
 
 void append_answer(uint64_t id, const PeerAnswer& answer, std::string& batch) {
-  wire::PeerBatch& piece = fresh_batch();
-  auto& out = *piece.add_answers();
+  auto& out = fresh<wire::PeerAnswer>();
   out.set_id(id);
   out.set_code(answer.code);
   out.set_message(answer.message);
   out.set_details(answer.details);
-  out.set_body(answer.body);
   out.set_replayed(answer.replayed);
-  piece.AppendToString(&batch);
+  append_piece(wire::PeerBatch::kAnswersFieldNumber, out, answer.body, batch);
 }
 
 std::optional<ParsedBatch> parse_batch(const std::string& bytes) {
-  wire::PeerBatch& batch = fresh_batch();
+  auto& batch = fresh<wire::PeerBatch>();
   if (!batch.ParseFromString(bytes)) return std::nullopt;
   ParsedBatch parsed;
   parsed.requests.reserve(static_cast<size_t>(batch.requests_size()));

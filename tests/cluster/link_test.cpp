@@ -58,7 +58,7 @@ class Links : public ::testing::Test {
     a_->ask({"Echo", "default", body, 1'000'000}, now_, &told);
   }
 
-  static LinkLimits limits() { return {4, 100, 50}; }
+  static LinkLimits limits() { return {4, 100, 50, 90}; }
 
   std::shared_ptr<Link> a_ = std::make_shared<Link>(NodeName{"b"}, limits());
   std::shared_ptr<Link> b_ = std::make_shared<Link>(NodeName{"a"}, limits());
@@ -90,6 +90,20 @@ TEST_F(Links, SendWhatOneBurstHasInOneBatch) {
   EXPECT_EQ(to_b_.size(), 1U);
   exchange();
   for (const Told& one : told) EXPECT_EQ(one.body, "x");
+}
+
+TEST_F(Links, SendALargeBatchBeforeItsBurstEnds) {
+  connect();
+  const std::string body(22, 'x');  // two such requests fill a batch
+  Told told[3];
+  {
+    const Burst burst;
+    for (Told& one : told) ask(body, one);
+    EXPECT_EQ(to_b_.size(), 1U);
+  }
+  EXPECT_EQ(to_b_.size(), 2U);
+  exchange();
+  for (const Told& one : told) EXPECT_EQ(one.body, body);
 }
 
 TEST_F(Links, SayAtOnceThatNothingWasSentWhereThereIsNoConnection) {
