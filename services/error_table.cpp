@@ -311,6 +311,8 @@ ApiError error_of(const Status& status, const ConversationKey& key) {
       return make_error(Id::storage_damaged, metadata_of(key));
     case Code::kUnavailable:
     case Code::kAborted:
+    case Code::kUnknown:
+    case Code::kFailedPrecondition:
       return make_error(Id::storage_unavailable, metadata_of(key));
     case Code::kResourceExhausted:
       return make_error(Id::overloaded, metadata_of(key));

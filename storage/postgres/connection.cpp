@@ -94,8 +94,11 @@ Connection::~Connection() = default;
 
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectionOptions& options) {
   std::unique_ptr<Connection> connection(new Connection(options));
-  if (Status status = connection->connect(); !status.ok()) return status;
-  if (Status status = connection->prepare_session(); !status.ok()) return status;
+  Status status = connection->connect();
+  if (status.ok()) status = connection->prepare_session();
+  // Whatever became of that, nothing that anybody asked for was carried out.
+  if (absl::IsUnknown(status)) return absl::UnavailableError(status.message());
+  if (!status.ok()) return status;
   return connection;
 }
 

@@ -48,7 +48,9 @@ Result<Rows> SessionPool::run(const char* sql, const Parameters& parameters) {
     if (!session.ok()) return session.status();
     auto rows = (*session)->run(sql, parameters);
     const bool gone = (*session)->broken();
-    give_back(*std::move(session));
+    // A server that may not do it any more: the next session is another one's.
+    const bool of_no_use = absl::IsFailedPrecondition(rows.status());
+    give_back(of_no_use ? nullptr : *std::move(session));
     if (rows.ok()) return rows;
     why = rows.status();
     if (!absl::IsAborted(why) && !(gone || absl::IsUnknown(why))) return why;

@@ -63,6 +63,10 @@ TEST(ErrorTable, GivesTheCodesThatTheApiPromises) {
   EXPECT_EQ(error_of(Failure::not_owner, k_key).reason, "NOT_OWNER");
   EXPECT_EQ(error_of(Failure::not_written, k_key).code, Code::kUnavailable);
   EXPECT_EQ(error_of(Failure::unknown, k_key).reason, "OUTCOME_UNKNOWN");
+  // A database that broke a session off, or may not be written: another try, or another server.
+  EXPECT_EQ(error_of(absl::UnknownError(""), k_key).reason, "STORAGE_UNAVAILABLE");
+  EXPECT_EQ(error_of(absl::FailedPreconditionError(""), k_key).reason, "STORAGE_UNAVAILABLE");
+  EXPECT_EQ(error_of(absl::InternalError(""), k_key).reason, "INTERNAL");
 }
 
 TEST(ErrorTable, TellsTheCurrentVersionOnMismatch) {

@@ -42,8 +42,11 @@ constexpr int k_chapters_per_cluster = 8;
 /// So much is to be done once all is well again, and within that time.
 constexpr int64_t k_acknowledged_after_faults = 100;
 constexpr seconds k_progress_max{30};
-constexpr LoadSize k_load{
-    .shared = 8, .appenders = 16, .owners = 6, .patience = milliseconds(3'000)};
+constexpr milliseconds k_patience{3'000};
+constexpr LoadSize k_load{.shared = 8, .appenders = 16, .owners = 6, .patience = k_patience};
+/// Changes wait for two databases, and those of many are written at once.
+constexpr LoadSize k_load_of_shared{
+    .shared = 10, .appenders = 40, .owners = 14, .patience = k_patience};
 
 std::string text_from(const char* variable) {
   const char* text = std::getenv(variable);
@@ -101,7 +104,8 @@ class Chaos : public testing::Test {
   }
 
   void chapter(int number, Clock::time_point until) {
-    Load load(random_(), number, k_load);
+    const bool shared = rig_->shape() == Shape::shared_journal;
+    Load load(random_(), number, shared ? k_load_of_shared : k_load);
     rig_->set_doorway(&load.doorway());
     load.start(rig_->nodes().client(0));
     const auto end = std::min(until, Clock::now() + k_chapter);

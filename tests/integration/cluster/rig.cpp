@@ -54,6 +54,10 @@ Rig::Rig(const HostNetwork& network, Shape shape, std::string directory)
   start_all();
 }
 
+Rig::~Rig() {
+  for (const int node : there_) kill(node);
+}
+
 std::string Rig::clock_file(int host) const { return data_ / ("clock-" + std::to_string(host)); }
 std::string Rig::delay_file(int host) const { return data_ / ("delay-" + std::to_string(host)); }
 void Rig::set_clock(int node, int64_t seconds) const { write_number(clock_file(node), seconds); }

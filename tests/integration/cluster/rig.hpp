@@ -33,6 +33,9 @@ class Rig {
 
   /// `directory`: for what nodes and databases wrote.
   Rig(const HostNetwork& network, Shape shape, std::string directory);
+  ~Rig();
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
 
   [[nodiscard]] Shape shape() const { return shape_; }
   [[nodiscard]] const HostNetwork& network() const { return network_; }

@@ -1,8 +1,16 @@
 #include "storage/postgres/connection.hpp"
 
+#include <array>
+#include <netinet/in.h>
+#include <string>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/bytes.hpp"
 #include "tests/storage/postgres_instance.hpp"
 
 namespace parley::postgres {
@@ -20,6 +28,67 @@ TEST(DatabaseAddresses, NameEachServer) {
   EXPECT_THAT(servers_of("hostaddr=10.0.0.1,10.0.0.2 port=7,"),
               ElementsAre(Server{"", "10.0.0.1", "7"}, Server{"", "10.0.0.2", "5432"}));
   EXPECT_THAT(servers_of("dbname=db"), ElementsAre(Server{}));
+}
+
+/// Takes one session, and ends it at its first statement, as a server does that is being stopped.
+class DyingServer {
+ public:
+  DyingServer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener_, any, size), 0);
+    EXPECT_EQ(listen(listener_, 1), 0);
+    EXPECT_EQ(getsockname(listener_, any, &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~DyingServer() {
+    thread_.join();
+    close(listener_);
+  }
+  [[nodiscard]] std::string url() const {
+    return "host=127.0.0.1 user=ann dbname=db sslmode=disable gssencmode=disable port=" +
+           std::to_string(port_);
+  }
+
+ private:
+  static std::string message(char kind, const std::string& body) {
+    std::string size;
+    put_big(size, static_cast<uint32_t>(body.size() + 4));
+    return kind + size + body;
+  }
+  static std::string parameter(const std::string& name, const std::string& value) {
+    return message('S', name + '\0' + value + '\0');
+  }
+  void serve() const {
+    const int session = accept(listener_, nullptr, nullptr);
+    std::array<char, 4096> ignored{};
+    const std::string welcome =
+        message('R', std::string(4, '\0')) + parameter("server_version", "15.0") +
+        parameter("in_hot_standby", "off") + parameter("default_transaction_read_only", "off") +
+        message('Z', "I");
+    const std::string farewell =
+        message('E', std::string("SFATAL\0VFATAL\0C57P01\0Mgoing\0", 28) + '\0');
+    EXPECT_GT(read(session, ignored.data(), ignored.size()), 0);
+    EXPECT_GT(write(session, welcome.data(), welcome.size()), 0);
+    EXPECT_GT(read(session, ignored.data(), ignored.size()), 0);
+    EXPECT_GT(write(session, farewell.data(), farewell.size()), 0);
+    close(session);
+  }
+
+  const int listener_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+/// Found by a fail-over under load: calls were told INTERNAL, and commits that were not even sent
+/// were taken for ones of unknown outcome.
+TEST(ASession, ThatEndsBeforeAnythingWasAskedOfItWasNotToBeHad) {
+  const DyingServer server;
+  const auto opened = Connection::open({.url = server.url()});
+  EXPECT_TRUE(absl::IsUnavailable(opened.status())) << opened.status();
+  EXPECT_THAT(opened.status().message(), HasSubstr("going"));
 }
 
 class ADatabase : public testing::Test {
