@@ -105,9 +105,11 @@ void Baton::send_rows(Outputs& out) {
   const bool passing = stage_ == Stage::passing;
   const uint64_t last = std::min(readable_, kept_ + limits_.window);
   const bool end = passing && last == end_;
-  if (last <= sent_ && !end) return;
+  // Why the end once: each time is answered, and what each answer brought about would be, too.
+  if (last <= sent_ && (!end || end_sent_)) return;
   out.emplace_back(baton::Send{taker_, baton::Rows{attempt_, sent_ + 1, last, end, kept_}});
   sent_ = last;
+  end_sent_ = end;
 }
 
 void Baton::maybe_hold(SteadyTime now, Outputs& out) {
@@ -123,6 +125,7 @@ void Baton::held(uint64_t number, uint64_t end, SteadyTime, Outputs& out) {
   if (stage_ != Stage::holding || number != hold_number_) return;
   stage_ = Stage::passing;
   readable_ = end_ = end;
+  end_sent_ = false;
   send_rows(out);
 }
 
@@ -275,6 +278,7 @@ void Baton::say_again(Outputs& out) {
     case Stage::passing: {
       // From what is known to have arrived; without rows it still asks for an answer.
       sent_ = kept_;
+      end_sent_ = false;
       const size_t before = out.size();
       send_rows(out);
       if (out.size() == before) {

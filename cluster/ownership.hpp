@@ -240,6 +240,7 @@ class Baton {
   uint64_t sent_ = 0;
   uint64_t kept_ = 0;  ///< by the taker: as the giver knows it, and as the taker is
   uint64_t end_ = 0;   ///< where passing
+  bool end_sent_ = false;
   uint64_t hold_number_ = 0;
   SteadyTime held_since_;
   SteadyTime hold_after_;      ///< not earlier

@@ -443,7 +443,7 @@ void RunningServer::keep_house() {
 
 /// What is left of deleted conversations, and old enough.
 void RunningServer::purge() {
-  if (const Status status = shared_->purge(clock_.wall()); !status.ok()) {
+  if (const Status status = shared_->purge(); !status.ok()) {
     spdlog::warn("what is left of deleted conversations was not forgotten: {}", status.ToString());
   }
 }

@@ -33,10 +33,10 @@ void each_hash(const Item& item, Visit visit) {
 Applier::Applier(const RocksStore& store, Heads& heads, Damage& damage, log::Mark applied,
                  ApplierOptions options, Surroundings surroundings)
     : store_(store),
-      heads_(heads),
       damage_(damage),
       options_(options),
-      surroundings_(std::move(surroundings)) {
+      surroundings_(std::move(surroundings)),
+      forgetting_(store, heads, surroundings_.elsewhere) {
   stats_.applied = applied;
   thread_ = std::thread([this] { run(); });
 }
@@ -80,9 +80,9 @@ void Applier::add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,
   enqueue({0, KeptState{std::move(key), key_hash, shard, std::move(state)}, memory}, lock);
 }
 
-void Applier::add_purge(WallTime now) {
+void Applier::add_purge(std::chrono::microseconds passed) {
   std::unique_lock lock(mutex_);
-  enqueue({0, Purge{now}, 0}, lock);
+  enqueue({0, Purge{passed}, 0}, lock);
 }
 
 Status Applier::change_rows(RowChanges changes) {
@@ -220,7 +220,7 @@ bool Applier::apply(std::deque<Item>& items) {
     }
     const auto* asked = std::get_if<Purge>(&item.work);
     if (asked == nullptr) continue;
-    const Status status = purge(asked->now);
+    const Status status = forgetting_.purge(asked->passed);
     if (!status.ok()) spdlog::warn("forgetting deleted conversations: {}", status.ToString());
   }
   return erased;
@@ -273,61 +273,6 @@ Status Applier::apply_once(std::deque<Item>& items, bool* erased) {
   if (Status status = round.write(mark); !status.ok()) return status;
   *erased = round.erased();
   return absl::OkStatus();
-}
-
-Status Applier::purge(WallTime now) {
-  struct Found {
-    std::string row;
-    Shard shard;
-    ConversationKey key;
-  };
-  std::vector<Found> expired;
-  Status status;  // the first that was met
-  {
-    const StoreView view(store_);
-    for (uint32_t shard = 0; shard < heads_.shard_count(); ++shard) {
-      const Shard of{static_cast<uint16_t>(shard)};
-      // Why: half of a shard does not show what lives again.
-      if (surroundings_.elsewhere && surroundings_.elsewhere(of)) continue;
-      const std::string kind = keys::index_kind(of, 'T');
-      auto scan = view.scan(Family::index, {.begin = kind,
-                                            .end = keys::expiry(of, now, {"", ""}),
-                                            .within_prefix = false,
-                                            .fill_cache = false});
-      for (scan.seek(kind); scan.valid(); scan.next()) {
-        auto listed = keys::parse_expiry(scan.key());
-        if (listed) expired.push_back({std::string(scan.key()), of, std::move(listed->key)});
-      }
-      // One damaged shard keeps the others from nothing.
-      if (Status met = scan.status(); !met.ok()) status.Update(met);
-    }
-  }
-  for (const Found& found : expired) {
-    // A conversation in use is looked at again next time.
-    heads_.if_not_loaded(found.key, found.shard, [&] {
-      status.Update(forget_remains(found.row, found.key, found.shard, now));
-    });
-  }
-  return status;
-}
-
-Status Applier::forget_remains(const std::string& row, const ConversationKey& key, Shard shard,
-                               WallTime now) {
-  const StoreView view(store_);
-  rocksdb::WriteBatch batch;
-  batch.Delete(store_.family(Family::index), row).PermitUncheckedError();
-  auto head = read_head(view, key, shard);
-  auto rest = read_remains(view, key, shard);
-  // What lives again keeps them, and so does what forks or parents still need.
-  if (head.ok() && !*head && rest.ok()) {
-    const auto time = forgotten_after(*rest);
-    rest->dedup.clear();
-    if ((!time || *time <= now) && rest->vanished()) {
-      batch.Delete(store_.family(Family::state), keys::remains(keys::conversation(shard, key)))
-          .PermitUncheckedError();
-    }
-  }
-  return store_.write(batch);
 }
 
 log::Mark Applier::applied() const {

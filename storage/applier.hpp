@@ -16,6 +16,7 @@
 
 #include "storage/codec.hpp"
 #include "storage/codec_rows.hpp"
+#include "storage/forgetting.hpp"
 #include "storage/heads.hpp"
 #include "storage/round.hpp"
 
@@ -71,8 +72,9 @@ class Applier {
   /// May be forgotten.
   void add_snapshot(ConversationKey key, uint64_t key_hash, Shard shard,
                     std::shared_ptr<const State> state);
-  /// Forgets what is left of deleted conversations where no retry needs it any more.
-  void add_purge(WallTime now);
+  /// Forgets what is left of deleted conversations where no retry needs it any more: `passed` is
+  /// how long the store was in use since the last time.
+  void add_purge(std::chrono::microseconds passed);
   /// Changes rows of a shard that nobody here commits to, behind everything given so far, and waits
   /// until it is done. UNAVAILABLE where it was not done in time: it may be yet, before whatever is
   /// asked later.
@@ -96,7 +98,7 @@ class Applier {
     std::shared_ptr<const State> state;
   };
   struct Purge {
-    WallTime now;
+    std::chrono::microseconds passed;
   };
   struct Changes {
     RowChanges rows;
@@ -115,19 +117,16 @@ class Applier {
   bool apply(std::deque<Item>& items);
   Status apply_once(std::deque<Item>& items, bool* erased);
   Status write(const RowChanges& changes, bool* erased);
-  Status purge(WallTime now);
-  Status forget_remains(const std::string& row, const ConversationKey& key, Shard shard,
-                        WallTime now);
   void forget_pending(const std::deque<Item>& items);
   void enqueue(Item item, std::unique_lock<std::mutex>& lock);
   Status wait_until_applied(uint64_t ticket, std::unique_lock<std::mutex>& lock);
 
   const RocksStore& store_;
-  Heads& heads_;
   Damage& damage_;
   const ApplierOptions options_;
   const Surroundings surroundings_;
-  HeadCache cache_;  ///< of the applier's thread
+  HeadCache cache_;  ///< of the applier's thread, as the next
+  Forgetting forgetting_;
 
   mutable std::mutex mutex_;  ///< guards all below
   std::condition_variable arrived_;

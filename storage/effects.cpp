@@ -5,8 +5,6 @@
 namespace parley {
 namespace {
 
-constexpr int64_t k_micros_per_second = 1'000'000;
-
 struct Walk {
   Effects& effects;
   const Event& event;
@@ -90,14 +88,9 @@ TouchedHistories histories_of(const Batch& batch, const Id128& before) {
   return histories;
 }
 
-std::optional<WallTime> forgotten_after(const State& remains) {
-  std::optional<WallTime> last;
-  for (size_t i = 0; i < remains.dedup.size(); ++i) {
-    const WallTime time{remains.dedup.at(i).receipt.time.micros +
-                        remains.policy.dedup_seconds * k_micros_per_second};
-    last = std::max(last.value_or(time), time);
-  }
-  return last;
+std::optional<Id128> last_request(const State& remains) {
+  if (remains.dedup.empty()) return std::nullopt;
+  return remains.dedup.at(remains.dedup.size() - 1).request;
 }
 
 }  // namespace parley

@@ -40,8 +40,8 @@ struct TouchedHistories {
 };
 TouchedHistories histories_of(const Batch& batch, const Id128& before);
 
-/// Until when what is left of a deleted conversation is needed by retries: its last remembered
-/// request. Nothing where no request is remembered.
-std::optional<WallTime> forgotten_after(const State& remains);
+/// The newest request that what is left of a deleted conversation remembers, which is why it is
+/// kept for Policy::dedup_seconds. Nothing where none is remembered.
+std::optional<Id128> last_request(const State& remains);
 
 }  // namespace parley

@@ -24,10 +24,6 @@ uint64_t invert(WallTime time) {
 WallTime restore(uint64_t inverted) {
   return {static_cast<int64_t>(~inverted ^ (uint64_t{1} << 63))};
 }
-uint64_t sortable(WallTime time) {
-  return static_cast<uint64_t>(time.micros) ^ (uint64_t{1} << 63);
-}
-WallTime from_sortable(uint64_t bits) { return {static_cast<int64_t>(bits ^ (uint64_t{1} << 63))}; }
 
 std::optional<std::string_view> take_name(std::string_view& in) {
   const size_t end = in.find('\0');
@@ -198,9 +194,9 @@ std::string unfinished(Shard of, const ConversationKey& key) {
   return out;
 }
 
-std::string expiry(Shard of, WallTime time, const ConversationKey& key) {
+std::string expiry(Shard of, StoreAge age, const ConversationKey& key) {
   std::string out = index_kind(of, 'T');
-  put_big<uint64_t>(out, sortable(time));
+  put_big<uint64_t>(out, age.micros);
   put_name(out, key.tenant);
   out.append(key.thread);
   return out;
@@ -212,9 +208,9 @@ std::optional<ListedKey> parse_listed(std::string_view bytes, char kind) {
   if (bytes.size() < k_shard_size + k_kind_size || bytes[k_shard_size] != kind) return std::nullopt;
   bytes.remove_prefix(k_shard_size + k_kind_size);
   if (kind == 'T') {
-    const auto time = take_big<uint64_t>(bytes);
-    if (!time) return std::nullopt;
-    parsed.time = from_sortable(*time);
+    const auto age = take_big<uint64_t>(bytes);
+    if (!age) return std::nullopt;
+    parsed.age = {*age};
   }
   const auto tenant = take_name(bytes);
   if (!tenant || bytes.empty()) return std::nullopt;

@@ -20,12 +20,13 @@
 ///             'U' tenant 00 str(user)             | rank | thread   by user
 ///             'L' tenant 00 str(key) str(value)   | rank | thread   by label
 ///             'R' tenant 00 thread                                  must tell its parents
-///             'T' time u64 | tenant 00 thread                       what is left may be forgotten
+///             'T' age u64 | tenant 00 thread                        what is left may be forgotten;
+///                                                                   its value: the last request
 ///             then
 ///           rank: the last activity, inverted, so that the newest comes first; str: length u16 |
 ///           bytes
-/// default:  "applied", 'D' key hash u64, 'E' shard u16, 'S' family | number u64 | begin: to be
-/// scrubbed
+/// default:  "age", "applied", 'D' key hash u64, 'E' shard u16, 'S' family | number u64 | begin: to
+/// be scrubbed
 namespace parley::keys {
 
 enum class Part : uint8_t { remains = 0, snapshot = 1, event = 2, head = 3 };
@@ -77,10 +78,16 @@ std::string shard(Shard shard);  ///< the first bytes of whatever belongs to a s
 std::optional<Shard> parse_shard(std::string_view bytes);
 std::string index_kind(Shard shard, char kind);
 std::string unfinished(Shard shard, const ConversationKey& key);
-std::string expiry(Shard shard, WallTime time, const ConversationKey& key);
+/// How long a store was in use: its own clock, which no wall clock moves.
+struct StoreAge {
+  uint64_t micros = 0;
+  auto operator<=>(const StoreAge&) const = default;
+};
+/// Age 0: a time is still to be set.
+std::string expiry(Shard shard, StoreAge age, const ConversationKey& key);
 struct ListedKey {
   ConversationKey key;
-  WallTime time;  ///< of an expiry
+  StoreAge age;  ///< of an expiry
 };
 std::optional<ListedKey> parse_unfinished(std::string_view bytes);
 std::optional<ListedKey> parse_expiry(std::string_view bytes);
@@ -96,6 +103,7 @@ struct IndexKey {
 };
 std::optional<IndexKey> parse_index(std::string_view bytes);  ///< kinds A, U and L
 
+inline constexpr const char* k_age = "age";
 inline constexpr const char* k_applied = "applied";
 std::string damaged(uint64_t key_hash);
 std::optional<uint64_t> parse_damaged(std::string_view bytes);

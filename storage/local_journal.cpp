@@ -95,8 +95,8 @@ Status LocalJournal::flush() {
   return upkeep_->flush();
 }
 
-Status LocalJournal::purge(WallTime now) {
-  applier_->add_purge(now);
+Status LocalJournal::purge(std::chrono::microseconds passed) {
+  applier_->add_purge(passed);
   return applier_->wait_for_all();
 }
 

@@ -130,9 +130,9 @@ class LocalJournal final : public Journal {
   Status scrub();
   /// Everything committed so far is in the store's files when it returns OK.
   Status flush();
-  /// Forgets what is left of deleted conversations whose retries are over by this time. Done hourly
-  /// anyway.
-  Status purge(WallTime now);
+  /// Forgets what is left of deleted conversations whose retries are over, `passed` after the last
+  /// time. Done every ten minutes anyway.
+  Status purge(std::chrono::microseconds passed);
 
   // A shard on its way to or from another node. While any of these is used, nobody commits to the
   // shard here, but for what is copied while it is still in use. All block.

@@ -18,9 +18,14 @@ std::unique_ptr<ShardCopy> LocalJournal::copy_shard(Shard shard) {
 Status LocalJournal::take_rows(Shard shard, std::string_view changes) {
   auto rows = decode_changes(changes);
   if (!rows.ok()) return rows.status();
-  for (const RowChange& row : *rows) {
-    if (concerns(row, shard, options_.shard_count)) continue;
-    return absl::InvalidArgumentError("rows of another shard than the one that is moved");
+  for (RowChange& row : *rows) {
+    if (!concerns(row, shard, options_.shard_count)) {
+      return absl::InvalidArgumentError("rows of another shard than the one that is moved");
+    }
+    const bool put = row.kind == RowChange::Kind::put && row.family == Family::index;
+    const auto expiry = put ? keys::parse_expiry(row.key) : std::nullopt;
+    // Of the age of the store that it comes from, which says nothing here.
+    if (expiry) row.key = keys::expiry(shard, {}, expiry->key);
   }
   return applier_->change_rows(*std::move(rows));
 }

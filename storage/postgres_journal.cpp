@@ -173,13 +173,13 @@ Result<std::vector<UnfinishedRelease>> PostgresJournal::unfinished_releases() {
   return unfinished;
 }
 
-Status PostgresJournal::purge(WallTime now) {
+Status PostgresJournal::purge() {
   while (true) {
     const auto purged = sessions_.run(
         "DELETE FROM parley.conversations WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-        "parley.conversations WHERE NOT is_live AND forget_time <= $1 LIMIT $2)) "
-        "AND NOT is_live AND forget_time <= $1 RETURNING 1",
-        Parameters().time(now).int4(k_purged_at_once));
+        "parley.conversations WHERE NOT is_live AND forget_time <= now() LIMIT $1)) "
+        "AND NOT is_live AND forget_time <= now() RETURNING 1",
+        Parameters().int4(k_purged_at_once));
     if (!purged.ok()) return purged.status();
     if (purged->count() < k_purged_at_once) return absl::OkStatus();
   }

@@ -64,8 +64,8 @@ class PostgresJournal final : public Journal {
   void know_epoch(Shard shard, Epoch epoch) {
     heads_.raise(shard, epoch, [](Epoch) {});
   }
-  /// Forgets what is left of deleted conversations whose retries are over by this time.
-  Status purge(WallTime now);
+  /// Forgets what is left of deleted conversations whose retries are over by the database's clock.
+  Status purge();
   /// Whether the database is taken not to answer: whoever renews a lease there says so. Where there
   /// are several, nobody waits for one that does not.
   [[nodiscard]] std::atomic<bool>& away() { return away_; }

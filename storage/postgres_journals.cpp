@@ -216,9 +216,9 @@ Result<std::vector<UnfinishedRelease>> PostgresJournals::unfinished_releases() {
   return all;
 }
 
-Status PostgresJournals::purge(WallTime now) {
+Status PostgresJournals::purge() {
   std::vector<uint32_t> missing;
-  return ask_each([&](PostgresJournal& journal) { return journal.purge(now); }, missing);
+  return ask_each([&](PostgresJournal& journal) { return journal.purge(); }, missing);
 }
 
 }  // namespace parley

@@ -53,7 +53,7 @@ class PostgresJournals final : public Journal {
   /// PostgresJournal::know_epoch
   void know_epoch(Shard shard, Epoch epoch) { of(shard).know_epoch(shard, epoch); }
   /// PostgresJournal::purge, of every database that answers.
-  Status purge(WallTime now);
+  Status purge();
   /// Of what is stored, in all databases together: for ever the same.
   [[nodiscard]] const std::string& store_id() const { return cluster_; }
 

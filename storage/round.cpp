@@ -185,8 +185,8 @@ void Round::erase(const Commit& commit, Touched& touched, bool damaged) {
     remove(Family::state, keys::remains(touched.prefix));
   } else {
     put(Family::state, keys::remains(touched.prefix), encode_state(rest));
-    if (const auto time = forgotten_after(rest)) {
-      put(Family::index, keys::expiry(touched.shard, *time, touched.key), {});
+    if (const auto request = last_request(rest)) {
+      put(Family::index, keys::expiry(touched.shard, {}, touched.key), request->view());
     }
   }
   schedule_scrub(Family::state, touched.prefix, keys::end_of(touched.prefix));

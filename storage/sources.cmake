@@ -10,7 +10,7 @@ parley_library(NAME journal
 
 if(TARGET parley_log)
   parley_library(NAME storage
-    SRCS applier.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
+    SRCS applier.cpp forgetting.cpp backup.cpp commit_sink.cpp data_dir.cpp disk_floor.cpp heads.cpp keys.cpp
          listing.cpp local_journal.cpp local_open.cpp local_reads.cpp local_shards.cpp memory_bytes.cpp
          offline.cpp rocks_env.cpp rocks_listeners.cpp rocks_shard_copy.cpp rocks_store.cpp round.cpp
          stored_conversation.cpp telling.cpp upkeep.cpp verification.cpp write_gate.cpp

@@ -41,7 +41,7 @@ UpkeepOptions UpkeepOptions::within(size_t memory_bytes) {
 Upkeep::Upkeep(const RocksStore& store, Applier& applier, log::Lane& lane, DiskFloor& floor,
                UpkeepOptions options)
     : store_(store), applier_(applier), lane_(lane), floor_(floor), options_(options) {
-  changed_at_ = flushed_at_ = purge_at_ = steady_clock::now();
+  changed_at_ = flushed_at_ = purge_at_ = purged_at_ = steady_clock::now();
   scrub_wanted_ = true;  // one that was due when the process ended
 }
 
@@ -87,7 +87,8 @@ void Upkeep::run() {
     bound_disk_use();
     if (now >= purge_at_) {
       purge_at_ = now + options_.purge_every;
-      applier_.add_purge({absl::ToUnixMicros(absl::Now())});
+      applier_.add_purge(std::chrono::duration_cast<std::chrono::microseconds>(
+          now - std::exchange(purged_at_, now)));
     }
     const bool old = now - flushed_at_ >= options_.flush_every;
     const bool flush_due =

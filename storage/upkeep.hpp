@@ -28,7 +28,8 @@ struct UpkeepOptions {
   uint64_t closed_segments_max = 2;  ///< of the log, before a flush lets go of them
   std::chrono::seconds flush_every{300};
   std::chrono::seconds scrub_every{10};
-  std::chrono::seconds purge_every{3600};
+  /// So often it is counted how long the store was in use, too.
+  std::chrono::seconds purge_every{600};
   /// Without a change for so long, the store uses the quiet to merge its files.
   std::chrono::milliseconds rest_after{10'000};
 };
@@ -127,6 +128,7 @@ class Upkeep {
   std::chrono::steady_clock::time_point flush_not_before_;
   std::chrono::steady_clock::time_point scrub_not_before_;
   std::chrono::steady_clock::time_point purge_at_;
+  std::chrono::steady_clock::time_point purged_at_;
   std::thread thread_;
 };
 

@@ -134,19 +134,19 @@ void CommitRows::add_kept(const Commit& commit) {
   if (batch.gone) {
     snapshots_.add_null();
     remains_.add(encode_state(*batch.snapshot));
-    const auto forgotten = forgotten_after(*batch.snapshot);
     // What forks or parents still need is not forgotten for being old.
     State rest = *batch.snapshot;
     rest.dedup.clear();
-    const bool old_some_day = forgotten && rest.vanished();
-    forget_times_.add_if(old_some_day ? std::optional(time_value(*forgotten)) : std::nullopt);
+    const bool old_some_day = last_request(*batch.snapshot) && rest.vanished();
+    forget_after_.add_if(old_some_day ? std::optional(int8_value(rest.policy.dedup_seconds))
+                                      : std::nullopt);
     first_versions_.add_null();
     events_.add_null();
     return;
   }
   snapshots_.add_if(batch.snapshot ? std::optional(encode_state(*batch.snapshot)) : std::nullopt);
   remains_.add_null();
-  forget_times_.add_null();
+  forget_after_.add_null();
   std::vector<const Event*> events;
   for (const Event& event : *batch.events) events.push_back(&event);
   first_versions_.add(int8_value(static_cast<int64_t>(events.front()->version.value)));
@@ -162,7 +162,7 @@ Parameters CommitRows::parameters() const {
                               &lifecycles_,       &message_counts_,    &create_times_,
                               &activity_times_,   &histories_,         &reset_versions_,
                               &snapshots_,        &remains_,           &owe_parents_,
-                              &forget_times_,     &first_versions_,    &events_,
+                              &forget_after_,     &first_versions_,    &events_,
                               &messages_of_,      &message_histories_, &sequences_,
                               &message_versions_, &message_times_,     &roles_,
                               &contents_,         &messages_,          &drops_of_,

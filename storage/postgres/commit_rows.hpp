@@ -47,7 +47,7 @@ class CommitRows {
   Array snapshots_{Type::bytes};
   Array remains_{Type::bytes};
   Array owe_parents_{Type::boolean};
-  Array forget_times_{Type::time};
+  Array forget_after_{Type::int8};  ///< seconds
   Array first_versions_{Type::int8};
   Array events_{Type::bytes};
 

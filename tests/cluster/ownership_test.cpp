@@ -62,6 +62,38 @@ TEST(Baton, HoldsCallsOnceForATakerThatSaysNothingMore) {
   EXPECT_EQ(count<baton::HoldCalls>(out), 1);
 }
 
+/// Found by faults: what a taker that lacked a letter said of others doubled with each answer,
+/// until letters were all that two nodes had for each other.
+TEST(Baton, SaysTheEndOnceHoweverOftenItIsAnswered) {
+  const NodeName taker{"b"};
+  SteadyTime now{1'000'000};
+  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, {});
+  Baton::Outputs out;
+  baton.start(now, out);
+  baton.want(taker, 7, now, out);
+  baton.receive(taker, baton::Accept{8}, now, out);
+  baton.readable(8, 2, true, now, out);
+  ASSERT_EQ(count<baton::HoldCalls>(out), 1);
+  out.clear();
+  baton.held(1, 3, now, out);
+  EXPECT_EQ(count<baton::Send>(out), 1);
+  out.clear();
+  // The first letter was lost, so that the taker cannot go on.
+  for (int i = 0; i < 10; ++i) {
+    baton.receive(taker, baton::Kept{8, 1, false}, now, out);
+    baton.readable(8, 3, true, now, out);
+  }
+  EXPECT_EQ(count<baton::Send>(out), 0);
+  // When nothing more comes it is said again, from what the taker has.
+  now.micros += BatonLimits{}.patience_micros;
+  baton.tick(now, out);
+  ASSERT_EQ(count<baton::Send>(out), 1);
+  const auto& again = std::get<baton::Rows>(std::get<baton::Send>(out.back()).message);
+  EXPECT_EQ(again.first, 2U);
+  EXPECT_EQ(again.last, 3U);
+  EXPECT_TRUE(again.end);
+}
+
 class BatonMutants : public ::testing::TestWithParam<BatonMutant> {};
 
 TEST_P(BatonMutants, AreFound) {

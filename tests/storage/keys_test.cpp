@@ -98,11 +98,11 @@ TEST(Keys, ReadsBackKeysOfTheIndex) {
   ASSERT_TRUE(unfinished);
   EXPECT_EQ(unfinished->key, k_talk);
   EXPECT_FALSE(keys::parse_index(keys::unfinished({1}, k_talk)));
-  const auto expiry = keys::parse_expiry(keys::expiry({1}, {-3}, k_talk));
+  const auto expiry = keys::parse_expiry(keys::expiry({1}, {3}, k_talk));
   ASSERT_TRUE(expiry);
-  EXPECT_EQ(expiry->time, WallTime{-3});
+  EXPECT_EQ(expiry->age, keys::StoreAge{3});
   EXPECT_EQ(expiry->key, k_talk);
-  EXPECT_LT(keys::expiry({1}, {-3}, k_talk), keys::expiry({1}, {2}, k_talk));
+  EXPECT_LT(keys::expiry({1}, {3}, k_talk), keys::expiry({1}, {256}, k_talk));
 }
 
 TEST(Keys, AShardIsOneRangeInEveryFamily) {

@@ -187,27 +187,6 @@ TEST_F(LocalJournalTest, KeepsTheLogWhereAStartHadNoRoomToFlush) {
   EXPECT_EQ(opened("t").state().last_sequence, Sequence{k_messages});
 }
 
-TEST_F(LocalJournalTest, ForgetsWhatIsLeftOfTheDeletedOnceRetriesAreOver) {
-  open();
-  Driver gone = opened("gone");
-  gone.append_numbered(1);
-  ASSERT_EQ(gone.run({DeleteConversation{}}, Driver::fresh_id()), WriteOutcome::committed);
-  Driver again = opened("again");
-  again.append_numbered(1);
-  ASSERT_EQ(again.run({DeleteConversation{}}, Driver::fresh_id()), WriteOutcome::committed);
-  again.append_numbered(1);
-  journal_->release(gone.key());
-  journal_->release(again.key());
-  const WallTime before{Driver::clock_micros};
-  ASSERT_TRUE(journal_->purge(before).ok());
-  EXPECT_EQ(opened("gone").state(), gone.state());
-  journal_->release(gone.key());
-  ASSERT_TRUE(journal_->purge({before.micros + 100 * 3600 * int64_t{1'000'000}}).ok());
-  EXPECT_EQ(opened("gone").state(), State{});
-  EXPECT_EQ(opened("again").state(), again.state());
-  EXPECT_TRUE(journal_->verify({})->problems.empty());
-}
-
 TEST_F(LocalJournalTest, ReadersSeeWhatOthersWriteMeanwhile) {
   open();
   Driver talk = opened("talk");
