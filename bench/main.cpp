@@ -23,15 +23,17 @@ struct Question {
 };
 
 constexpr Question k_questions[] = {
-    {"append", ask_append},     {"read", ask_read},       {"hot", ask_hot},
-    {"forward", ask_forward},   {"journal", ask_journal}, {"takeover", ask_takeover},
-    {"mixed", ask_mixed},       {"cold", ask_cold},       {"restart", ask_restart},
-    {"sessions", ask_sessions}, {"storage", ask_storage}, {"engine", ask_engine}};
+    {"append", ask_append},     {"read", ask_read},         {"hot", ask_hot},
+    {"forward", ask_forward},   {"move", ask_move},         {"journal", ask_journal},
+    {"takeover", ask_takeover}, {"mixed", ask_mixed},       {"cold", ask_cold},
+    {"restart", ask_restart},   {"sessions", ask_sessions}, {"storage", ask_storage},
+    {"engine", ask_engine}};
 
 /// Results are shown and written one by one, so that an interrupted run leaves what it measured.
 void ask_all(const Settings& settings) {
   std::vector<std::string> order;
   for (const Question& question : k_questions) order.emplace_back(question.name);
+  order.emplace_back("chaos");  // written by ./dev chaos
   for (const Question& question : k_questions) {
     const bool wanted =
         settings.questions.empty() || absl::c_linear_search(settings.questions, question.name);

@@ -17,6 +17,8 @@ Section ask_hot(const Settings& settings);
 Section ask_mixed(const Settings& settings);
 /// Calls by way of another node of a cluster against calls to the node that has the conversation.
 Section ask_forward(const Settings& settings);
+/// How long calls wait while the shard that they concern moves to another node.
+Section ask_move(const Settings& settings);
 /// Appends by way of a journal in PostgreSQL against one function that a program would call.
 Section ask_journal(const Settings& settings);
 /// How long calls wait for conversations of a node that is killed, or stopped.

@@ -20,11 +20,12 @@ std::string command_line(int argc, char** argv) {
 
 std::optional<int> parse_settings(int argc, char** argv, Settings& settings) {
   CLI::App app("parley_bench: measures parleyd, beside a no-op echo of the same server");
-  app.add_option("questions", settings.questions,
-                 "append read hot forward journal takeover mixed cold restart sessions storage "
-                 "engine; none: all")
-      ->check(CLI::IsMember({"append", "read", "hot", "forward", "journal", "takeover", "mixed",
-                             "cold", "restart", "sessions", "storage", "engine"}));
+  app.add_option(
+         "questions", settings.questions,
+         "append read hot forward move journal takeover mixed cold restart sessions storage "
+         "engine; none: all")
+      ->check(CLI::IsMember({"append", "read", "hot", "forward", "move", "journal", "takeover",
+                             "mixed", "cold", "restart", "sessions", "storage", "engine"}));
   app.add_flag("--quick", settings.quick, "Small versions, some minutes in all");
   app.add_option("--client", settings.client, "light (HTTP/2 by hand) or grpc (gRPC C++)")
       ->transform(CLI::CheckedTransformer(std::map<std::string, ClientKind>{

@@ -47,6 +47,7 @@ void append_request(uint64_t id, const PeerRequest& request, std::string& batch)
   out.set_method(request.method);
   out.set_tenant(request.tenant);
   out.set_timeout_micros(request.timeout_micros);
+  if (!request.trace_parent.empty()) out.set_trace_parent(request.trace_parent);
   append_piece(wire::PeerBatch::kRequestsFieldNumber, out, request.body, batch);
 }
 
@@ -68,7 +69,8 @@ std::optional<ParsedBatch> parse_batch(const std::string& bytes) {
   for (auto& in : *batch.mutable_requests()) {
     parsed.requests.emplace_back(
         in.id(), PeerRequest{std::move(*in.mutable_method()), std::move(*in.mutable_tenant()),
-                             std::move(*in.mutable_body()), in.timeout_micros()});
+                             std::move(*in.mutable_body()), in.timeout_micros(), false,
+                             std::move(*in.mutable_trace_parent())});
   }
   parsed.answers.reserve(static_cast<size_t>(batch.answers_size()));
   for (auto& in : *batch.mutable_answers()) {

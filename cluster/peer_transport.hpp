@@ -15,9 +15,10 @@ namespace parley {
 struct PeerRequest {
   std::string method;  ///< name of a public method, or one of the cluster's own
   std::string tenant;
-  std::string body;            ///< the request, encoded
-  int64_t timeout_micros = 0;  ///< left when it is sent
-  bool letter = false;         ///< said again where it is lost: takes no room from calls
+  std::string body;               ///< the request, encoded
+  int64_t timeout_micros = 0;     ///< left when it is sent
+  bool letter = false;            ///< said again where it is lost: takes no room from calls
+  std::string trace_parent = {};  ///< of the client's trace (W3C Trace Context), or empty
 };
 
 /// How a call ended that a node carried out.

@@ -188,7 +188,7 @@ Status ShardKeeper::perform(Shard shard, const baton::Output& output, const Shar
   if (const auto* letter_out = std::get_if<baton::Send>(&output)) {
     send(shard, *letter_out);
   } else if (const auto* copy = std::get_if<baton::StartCopy>(&output)) {
-    it.outflow.emplace(Outflow{host_.copy(shard), copy->attempt, {}, 1});
+    it.outflow.emplace(Outflow{host_.copy(shard), copy->attempt, {}});
   } else if (std::holds_alternative<baton::StopCopy>(output)) {
     it.outflow.reset();
   } else if (const auto* hold = std::get_if<baton::HoldCalls>(&output)) {
@@ -278,6 +278,7 @@ Status ShardKeeper::read_on(Outflow& outflow, bool all) const {
     auto piece = outflow.copy->next();
     if (!piece.ok()) return piece.status();
     if (piece->empty()) break;
+    outflow.pieces_bytes += piece->size();
     outflow.pieces.push_back(*std::move(piece));
   }
   return absl::OkStatus();
@@ -288,6 +289,7 @@ void ShardKeeper::feed(Shard shard) {
   if (!it.baton || !it.outflow) return;
   Outflow& outflow = *it.outflow;
   for (; !outflow.pieces.empty() && outflow.first <= it.baton->let_go(); ++outflow.first) {
+    outflow.pieces_bytes -= outflow.pieces.front().size();
     outflow.pieces.pop_front();
   }
   if (Status status = read_on(outflow, false); !status.ok()) return copy_anew(shard, status);
@@ -315,6 +317,10 @@ void ShardKeeper::publish(Shard shard) {
     look.holding = it.baton->holding();
     look.resting = it.baton->resting();
     look.serving = it.baton->serving();
+  }
+  if (it.outflow) {
+    look.behind_bytes = it.outflow->pieces_bytes;
+    look.caught_up = it.outflow->copy->caught_up();
   }
   const std::lock_guard lock(mutex_);
   looks_[shard.value] = std::move(look);

@@ -56,6 +56,7 @@ class ShardKeeper final : public ShardsView {
     std::unique_ptr<ShardCopy> copy;
     uint64_t attempt = 0;
     std::deque<std::string> pieces;  ///< from position `first` on
+    size_t pieces_bytes = 0;         ///< of these
     uint64_t first = 1;
     [[nodiscard]] uint64_t last() const { return first + pieces.size() - 1; }
     /// The last one that may be under way, by bytes.

@@ -18,6 +18,8 @@ namespace {
 
 using State = v1::ClusterShard;
 
+constexpr int64_t k_micros_per_milli = 1'000;
+
 State::State state_of(const ShardsView::Look& look, const NodeName& self) {
   if (!look.serving) return State::STATE_PASSING;
   const bool stays = look.wanted.value.empty() || look.wanted == self;
@@ -30,6 +32,17 @@ v1::GetClusterResponse cluster_here(const Node& node) {
   auto& self = *here.add_nodes();
   self.set_name(node.router->self().value);
   self.set_reachable(true);
+  const auto& leases = node.environment.leases_until;
+  if (!leases.empty()) {
+    const auto shortest = [&] {
+      int64_t until = INT64_MAX;
+      for (const auto* lease : leases)
+        until = std::min(until, lease->load(std::memory_order_acquire));
+      return until;
+    };
+    const int64_t left = shortest() - node.environment.clock.steady().micros;
+    self.set_lease_left_ms(std::max<int64_t>(left, 0) / k_micros_per_milli);
+  }
   const auto looks = node.shards->look();
   for (size_t i = 0; i < looks.size(); ++i) {
     const ShardsView::Look& look = looks[i];
@@ -42,6 +55,8 @@ v1::GetClusterResponse cluster_here(const Node& node) {
     shard.set_state(owned ? state_of(look, node.router->self()) : State::STATE_PASSING);
     shard.set_moving_to(owned ? look.wanted.value : look.holding.peer.value);
     if (shard.moving_to() == self.name()) shard.clear_moving_to();
+    shard.set_behind_bytes(static_cast<int64_t>(look.behind_bytes));
+    shard.set_caught_up(look.caught_up);
   }
   return here;
 }
@@ -51,8 +66,13 @@ class Gathered {
  public:
   explicit Gathered(Router& router) : router_(router) {}
 
-  void add(const v1::GetClusterResponse& said) {
-    for (const auto& node : said.nodes()) reachable_.insert(node.name());
+  /// `took`: how long it was waited for.
+  void add(const v1::GetClusterResponse& said, int64_t took_micros) {
+    for (const auto& node : said.nodes()) {
+      auto& known = answered_[node.name()];
+      known = node;
+      known.set_round_trip_us(took_micros);
+    }
     for (const auto& shard : said.shards()) {
       const bool known_here =
           shard.shard() >= 0 && shard.shard() < static_cast<int32_t>(router_.shard_count());
@@ -84,8 +104,8 @@ class Gathered {
     }
     for (const NodeName& name : router_.nodes()) {
       auto& node = *all.add_nodes();
+      node = std::move(answered_[name.value]);
       node.set_name(name.value);
-      node.set_reachable(reachable_.contains(name.value));
       node.set_shard_count(counts[name.value]);
     }
     return all;
@@ -93,21 +113,24 @@ class Gathered {
 
  private:
   Router& router_;
-  std::set<std::string> reachable_;
+  std::map<std::string, v1::ClusterNode> answered_;
   std::map<int32_t, v1::ClusterShard> shards_;
 };
 
 /// Asks all nodes what they have.
 void gather(Node& node, Reply& rpc, std::function<void(Gathered&)> done) {
   auto gathered = std::make_shared<Gathered>(*node.router);
-  gathered->add(cluster_here(node));
+  gathered->add(cluster_here(node), 0);
   std::vector<Question> questions;
   for (const NodeName& other : node.router->others()) {
-    questions.push_back({other, {"GetCluster", {}, {}, forwarded_micros(rpc)}});
+    questions.push_back({other, handed_on("GetCluster", {}, {}, rpc)});
   }
-  const auto on_answer = [gathered](const NodeName&, const PeerAnswer& answer) {
+  const auto on_answer = [gathered, &clock = node.environment.clock,
+                          asked = node.environment.clock.steady()](const NodeName&,
+                                                                   const PeerAnswer& answer) {
     v1::GetClusterResponse said;
-    if (answer.code == 0 && parse(answer.body, said)) gathered->add(said);
+    if (answer.code != 0 || !parse(answer.body, said)) return;
+    gathered->add(said, clock.steady().micros - asked.micros);
   };
   ask_all(*node.router, std::move(questions),
           {on_answer, [](const NodeName&, PeerFailure) {},
@@ -130,8 +153,7 @@ void tell_owners(Node& node, UnaryCall<v1::MoveShardsRequest>* rpc) {
   }
   std::vector<Question> questions;
   for (const auto& [owner, part] : elsewhere) {
-    questions.push_back(
-        {owner, {"MoveShards", {}, part.SerializeAsString(), forwarded_micros(*rpc)}});
+    questions.push_back({owner, handed_on("MoveShards", {}, part.SerializeAsString(), *rpc)});
   }
   const auto unreached = [response, elsewhere](const NodeName& owner) {
     for (const auto& move : elsewhere.at(owner).moves()) {

@@ -230,7 +230,7 @@ class Forking : public std::enable_shared_from_this<Forking> {
     const auto tell = [self = shared_from_this(), next](const Checked<std::string>& answer) {
       ((*self).*next)(answer);
     };
-    node_.router->ask(owner, {method, rpc_->tenant, std::move(body), forwarded_micros(*rpc_)},
+    node_.router->ask(owner, handed_on(method, rpc_->tenant, std::move(body), *rpc_),
                       new AnswerWaiter(node_, owner, tell));
   }
 

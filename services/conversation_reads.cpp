@@ -60,9 +60,8 @@ class BatchGet : public std::enable_shared_from_this<BatchGet> {
       v1::BatchGetConversationsRequest part;
       part.set_message_limit(rpc_->request.message_limit());
       for (const int i : places) part.add_thread_ids(rpc_->request.thread_ids(i));
-      questions.push_back({node,
-                           {"BatchGetConversations", rpc_->tenant, part.SerializeAsString(),
-                            forwarded_micros(*rpc_)}});
+      questions.push_back({node, handed_on("BatchGetConversations", rpc_->tenant,
+                                           part.SerializeAsString(), *rpc_)});
     }
     auto on_answer = [this, elsewhere, self = shared_from_this()](const NodeName& node,
                                                                   const PeerAnswer& answer) {
@@ -187,8 +186,7 @@ void list_others(Node& node, UnaryCall<v1::ListConversationsRequest>* rpc,
   std::vector<Question> questions;
   for (const NodeName& other : node.router->others()) {
     questions.push_back(
-        {other,
-         {k_list_here, rpc->tenant, rpc->request.SerializeAsString(), forwarded_micros(*rpc)}});
+        {other, handed_on(k_list_here, rpc->tenant, rpc->request.SerializeAsString(), *rpc)});
   }
   const auto give_up = [merge, all_answered, &node](const NodeName& other) {
     *all_answered = false;

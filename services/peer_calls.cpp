@@ -1,6 +1,9 @@
 #include "services/peer_calls.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
 
 namespace parley {
 namespace {
@@ -28,6 +31,9 @@ void PeerCalls::serve(const NodeName& from, PeerRequest request, Reply reply) {
   if (found == methods_.end()) return refuse(ErrorId::unimplemented);
   // Where nodes share a journal everything was passed on before: who asks still is told to whom.
   if (node_.traffic.draining && !node_.shares_journal()) return refuse(ErrorId::server_draining);
+  if (!request.trace_parent.empty()) {
+    spdlog::debug("{} for node {}, of trace {}", request.method, from.value, request.trace_parent);
+  }
   found->second(from, request, std::move(reply));
 }
 
@@ -72,8 +78,11 @@ void AnswerWaiter::end(Checked<std::string> answer) {
   tell(std::move(answer));
 }
 
-int64_t forwarded_micros(const Reply& client) {
-  return std::min(client.micros_left(), k_patience_micros);
+PeerRequest handed_on(const std::string& method, const std::string& tenant, std::string body,
+                      const Reply& client) {
+  return {method,          tenant,
+          std::move(body), std::min(client.micros_left(), k_patience_micros),
+          false,           client.trace_parent()};
 }
 
 ApiError error_of(PeerFailure failure, const NodeName& node) {

@@ -23,6 +23,7 @@ class PeerCall final : public UnaryCall<Request> {
         from_(std::move(from)),
         deadline_({node.environment.clock.steady().micros + asked.timeout_micros}),
         reply_(std::move(reply)),
+        trace_parent_(asked.trace_parent),
         under_way_(node.traffic) {
     this->tenant = asked.tenant;
   }
@@ -32,6 +33,7 @@ class PeerCall final : public UnaryCall<Request> {
     return deadline_.micros - node_.environment.clock.steady().micros;
   }
   [[nodiscard]] const NodeName* peer() const override { return &from_; }
+  [[nodiscard]] std::string trace_parent() const override { return trace_parent_; }
   void mark_replayed() override { answer_.replayed = true; }
   void finish(std::string bytes) override {
     answer_.body = std::move(bytes);
@@ -55,6 +57,7 @@ class PeerCall final : public UnaryCall<Request> {
   const SteadyTime deadline_;
   const PeerServer::Reply reply_;
   PeerAnswer answer_;
+  const std::string trace_parent_;
   const UnderWay under_way_;
 };
 
@@ -146,8 +149,10 @@ class AnswerWaiter final : public PeerWaiter {
   Tell tell_;
 };
 
-/// How long a node waits for another one where its client did not say: INT64_MAX becomes a bound.
-int64_t forwarded_micros(const Reply& client);
+/// A part of a client's call, or all of it, for another node: with the deadline, which is a bound
+/// where the client has none, and the trace.
+PeerRequest handed_on(const std::string& method, const std::string& tenant, std::string body,
+                      const Reply& client);
 ApiError error_of(PeerFailure failure, const NodeName& node);
 /// Of an answer that is not OK.
 ApiError error_of(const PeerAnswer& answer);
@@ -176,9 +181,9 @@ bool forwarded(Node& node, const std::string& method, UnaryCall<Request>* call) 
     call->finish_error(node.not_owner(address.shard));
     return true;
   }
-  node.router->ask(
-      *owner, {method, call->tenant, call->request.SerializeAsString(), forwarded_micros(*call)},
-      new Forwarding(node, *call, *owner, is_repeatable(call->request)));
+  node.router->ask(*owner,
+                   handed_on(method, call->tenant, call->request.SerializeAsString(), *call),
+                   new Forwarding(node, *call, *owner, is_repeatable(call->request)));
   return true;
 }
 

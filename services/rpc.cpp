@@ -1,5 +1,7 @@
 #include "services/rpc.hpp"
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include <google/protobuf/io/coded_stream.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
@@ -77,6 +79,19 @@ Checked<std::string> tenant_of(const grpc::ServerContext& context) {
     return error_of(status);
   }
   return tenant;
+}
+
+std::string trace_parent_of(const grpc::ServerContext& context) {
+  // Version 00 has 55 characters, later ones may have more.
+  constexpr size_t k_longest = 256;
+  const auto& metadata = context.client_metadata();
+  const auto sent = metadata.find("traceparent");
+  if (sent == metadata.end() || sent->second.size() > k_longest) return {};
+  std::string trace(sent->second.data(), sent->second.size());
+  const bool fits = absl::c_all_of(trace, [](char c) {
+    return absl::ascii_isxdigit(static_cast<unsigned char>(c)) || c == '-';
+  });
+  return fits ? trace : std::string();
 }
 
 }  // namespace parley

@@ -37,6 +37,8 @@ ApiError undecodable_request(const grpc::ByteBuffer& bytes,
                              const google::protobuf::Message& expected);
 /// The tenant that the caller names; INVALID_FIELD where it is not an id.
 Checked<std::string> tenant_of(const grpc::ServerContext& context);
+/// `traceparent` as the caller sent it; empty where it sent none, or more than that can be.
+std::string trace_parent_of(const grpc::ServerContext& context);
 
 /// One unary RPC, from waiting for it until its answer is sent.
 ///
@@ -80,6 +82,7 @@ class Rpc final : public Tag, public UnaryCall<Request> {
     const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
     return left.tv_sec * 1'000'000 + left.tv_nsec / 1'000;
   }
+  [[nodiscard]] std::string trace_parent() const override { return trace_parent_of(context_); }
   void mark_replayed() override { context_.AddTrailingMetadata("parley-replayed", "true"); }
 
   void finish(std::string bytes) override {

@@ -23,6 +23,9 @@ class Reply {
   [[nodiscard]] virtual bool expired() const = 0;
   /// How long the caller waits; INT64_MAX where it did not say.
   [[nodiscard]] virtual int64_t micros_left() const = 0;
+  /// The trace that the call is part of, as `traceparent` of W3C Trace Context; empty where the
+  /// caller said nothing, or nothing that can be one.
+  [[nodiscard]] virtual std::string trace_parent() const { return {}; }
   /// The node that asks, which expects this one to know the answer; null where a client does.
   [[nodiscard]] virtual const NodeName* peer() const { return nullptr; }
   /// The answer repeats an earlier one; to be said before it.

@@ -220,8 +220,10 @@ bool Applier::apply(std::deque<Item>& items) {
     }
     const auto* asked = std::get_if<Purge>(&item.work);
     if (asked == nullptr) continue;
-    const Status status = forgetting_.purge(asked->passed);
-    if (!status.ok()) spdlog::warn("forgetting deleted conversations: {}", status.ToString());
+    const auto more = forgetting_.purge(asked->passed);
+    if (!more.ok()) spdlog::warn("forgetting deleted conversations: {}", more.status().ToString());
+    // Behind what came meanwhile.
+    if (more.ok() && *more) add_purge({});
   }
   return erased;
 }

@@ -11,6 +11,8 @@ namespace parley {
 namespace {
 
 constexpr uint64_t k_micros_per_second = 1'000'000;
+/// Of a kind: readers and the log wait as long.
+constexpr size_t k_at_once = 2'000;
 /// No policy asks for as long. Former releases wrote wall clock times, which are beyond it.
 constexpr uint64_t k_longest_micros = 400ULL * 86'400 * k_micros_per_second;
 
@@ -21,7 +23,7 @@ std::string request_of(const State& rest) {
 
 }  // namespace
 
-Status Forgetting::purge(std::chrono::microseconds passed) {
+Result<bool> Forgetting::purge(std::chrono::microseconds passed) {
   auto now = age();
   if (!now.ok()) return now.status();
   now->micros += static_cast<uint64_t>(passed.count());
@@ -29,11 +31,16 @@ Status Forgetting::purge(std::chrono::microseconds passed) {
   const Found found = find(*now, status);
   // Where nothing is left of anything, no time need pass.
   if (found.any) status.Update(set_times(found, *now));
+  bool fewer = !found.fresh.empty();
   for (const Listed& listed : found.due) {
     // A conversation in use is looked at again next time.
-    heads_.if_not_loaded(listed.key.key, listed.shard, [&] { status.Update(forget(listed)); });
+    heads_.if_not_loaded(listed.key.key, listed.shard, [&] {
+      status.Update(forget(listed));
+      fewer = true;
+    });
   }
-  return status;
+  if (!status.ok()) return status;
+  return found.more && fewer;
 }
 
 Result<keys::StoreAge> Forgetting::age() const {
@@ -54,20 +61,27 @@ Forgetting::Found Forgetting::find(keys::StoreAge age, Status& status) const {
     auto scan = view.scan(
         Family::index,
         {.begin = kind, .end = keys::end_of(kind), .within_prefix = false, .fill_cache = false});
-    const auto take = [&](std::vector<Listed>& into) {
-      auto key = keys::parse_expiry(scan.key());
-      if (key) into.push_back({std::string(scan.key()), std::string(scan.value()), shard, *key});
+    const auto list = [&](keys::StoreAge from, std::optional<keys::StoreAge> before,
+                          std::vector<Listed>& into) {
+      const std::string end = before ? keys::expiry(shard, *before, {}) : keys::end_of(kind);
+      for (scan.seek(keys::expiry(shard, from, {})); scan.valid() && scan.key() < end;
+           scan.next()) {
+        if (into.size() >= k_at_once) {
+          found.more = true;
+          break;
+        }
+        auto key = keys::parse_expiry(scan.key());
+        if (!key) continue;
+        into.push_back({std::string(scan.key()), std::string(scan.value()), shard, *key});
+      }
+      // One damaged shard keeps the others from nothing.
+      status.Update(scan.status());
     };
     scan.seek(kind);
     found.any |= scan.valid();
-    for (; scan.valid() && scan.key() < keys::expiry(shard, {age.micros + 1}, {}); scan.next()) {
-      const auto key = keys::parse_expiry(scan.key());
-      take(key && key->age == keys::StoreAge{} ? found.fresh : found.due);
-    }
-    scan.seek(keys::expiry(shard, {age.micros + k_longest_micros}, {}));
-    for (; scan.valid(); scan.next()) take(found.fresh);
-    // One damaged shard keeps the others from nothing.
-    status.Update(scan.status());
+    list({0}, keys::StoreAge{1}, found.fresh);
+    list({1}, keys::StoreAge{age.micros + 1}, found.due);
+    list({age.micros + k_longest_micros}, std::nullopt, found.fresh);
   }
   return found;
 }

@@ -23,8 +23,9 @@ class Forgetting {
   Forgetting(const RocksStore& store, Heads& heads, std::function<bool(Shard)> elsewhere)
       : store_(store), heads_(heads), elsewhere_(std::move(elsewhere)) {}
 
-  /// The store was in use for `passed` since the last one.
-  Status purge(std::chrono::microseconds passed);
+  /// The store was in use for `passed` since the last one. Answers whether there is more to do than
+  /// is done at once.
+  Result<bool> purge(std::chrono::microseconds passed);
 
  private:
   /// A row that says that something is left.
@@ -37,7 +38,8 @@ class Forgetting {
   struct Found {
     std::vector<Listed> fresh;  ///< without a time so far
     std::vector<Listed> due;
-    bool any = false;  ///< any row, these or others
+    bool any = false;   ///< any row, these or others
+    bool more = false;  ///< than these, of the same kinds
   };
 
   [[nodiscard]] Result<keys::StoreAge> age() const;

@@ -32,7 +32,9 @@ PostgresJournal::PostgresJournal(PostgresOptions options, ShardParts parts, uint
       sessions_(options_.connection, options_.read_sessions, parts_.parts > 1 ? &away_ : nullptr) {
   for (size_t i = 0; i < options_.lanes; ++i) {
     lanes_.push_back(std::make_unique<postgres::CommitLane>(
-        postgres::CommitLane::Options{.connection = options_.connection}, heads_, uncertain_));
+        postgres::CommitLane::Options{.connection = options_.connection,
+                                      .group_commits_max = options_.group_commits_max},
+        heads_, uncertain_));
   }
 }
 

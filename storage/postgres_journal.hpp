@@ -16,8 +16,9 @@ namespace parley {
 struct PostgresOptions {
   postgres::ConnectionOptions connection;
   uint32_t shard_count = 256;
-  size_t lanes = 2;          ///< statements that write at once
-  size_t read_sessions = 4;  ///< reads at once
+  size_t lanes = 2;                ///< sessions that write
+  size_t group_commits_max = 128;  ///< that are written by one statement
+  size_t read_sessions = 4;        ///< reads at once
   size_t queued_bytes_max = 64U << 20;
   bool accept_async_loss = false;  ///< else a database that may lose what it committed is refused
   Limits limits;

@@ -214,6 +214,22 @@ void Verification::take(std::string_view key, std::string_view value, Subject& s
   }
 }
 
+namespace {
+
+/// Former releases forgot requests by their age, too: of these a snapshot may have the newest only.
+bool is_made_by(State snapshot, const State& made) {
+  const size_t missing = made.dedup.size() - std::min(made.dedup.size(), snapshot.dedup.size());
+  for (size_t i = 0; i < snapshot.dedup.size(); ++i) {
+    if (missing + i >= made.dedup.size() || snapshot.dedup.at(i) != made.dedup.at(missing + i)) {
+      return false;
+    }
+  }
+  snapshot.dedup = made.dedup;
+  return snapshot == made;
+}
+
+}  // namespace
+
 void Verification::take_events(Version last, std::string_view value, Subject& subject) {
   if (!subject.fits) return;
   const auto events = decode_events(value);
@@ -229,7 +245,7 @@ void Verification::take_events(Version last, std::string_view value, Subject& su
     evolve_in_place(subject.state, event);
     if (subject.state.version != event.version) return wrong(subject, "an event ends it");
     if (subject.snapshot && subject.snapshot->version == event.version &&
-        *subject.snapshot != subject.state) {
+        !is_made_by(*subject.snapshot, subject.state)) {
       return wrong(subject, "its snapshot is not what its events make");
     }
   }

@@ -15,6 +15,7 @@
 #include "services/cli/options.hpp"
 #include "services/cli/progress.hpp"
 #include "services/cli/terminal_text.hpp"
+#include "services/cli/units.hpp"
 #include "services/cli/verbs.hpp"
 
 namespace parley::cli {
@@ -40,8 +41,12 @@ std::string state_name(const v1::ClusterShard& shard) {
   switch (shard.state()) {
     case v1::ClusterShard::STATE_SERVED:
       return "served";
-    case v1::ClusterShard::STATE_MOVING:
-      return "moving to " + shard.moving_to();
+    case v1::ClusterShard::STATE_MOVING: {
+      const std::string where = "moving to " + shard.moving_to();
+      if (shard.behind_bytes() == 0 && !shard.caught_up()) return where;  // not begun
+      return absl::StrCat(where, ", ", shard.caught_up() ? "" : "copying, ",
+                          format_bytes(static_cast<uint64_t>(shard.behind_bytes())), " behind");
+    }
     case v1::ClusterShard::STATE_PASSING:
       return "passing to " + shard.moving_to();
     case v1::ClusterShard::STATE_UNREACHABLE:
@@ -51,19 +56,32 @@ std::string state_name(const v1::ClusterShard& shard) {
   }
 }
 
+/// How late a node is: its answer, and its lease where it has one.
+std::string lag_of(const v1::ClusterNode& node) {
+  if (!node.reachable()) return "";
+  std::string lag =
+      node.round_trip_us() == 0 ? "asked itself" : format_duration(Micros(node.round_trip_us()));
+  if (node.lease_left_ms() > 0) {
+    const auto left = std::chrono::milliseconds(node.lease_left_ms());
+    absl::StrAppend(&lag, ", lease for ", format_duration(left));
+  }
+  return lag;
+}
+
 void print_status(const Console& console, const v1::GetClusterResponse& cluster, bool shards) {
   if (cluster.nodes().empty()) {
     return console.note(
         "this server is alone, with all its shards; see parleyd --help on --cluster");
   }
-  Table nodes({"NODE", "SHARDS", "MOVING", "STATE"});
+  Table nodes({"NODE", "SHARDS", "MOVING", "STATE", "LAG"});
   std::map<std::string, int> moving;
   for (const auto& shard : cluster.shards()) {
     if (!shard.moving_to().empty()) ++moving[shard.owner()];
   }
   for (const auto& node : cluster.nodes()) {
     nodes.add({printable(node.name(), false), std::to_string(node.shard_count()),
-               std::to_string(moving[node.name()]), node.reachable() ? "answers" : "unreachable"});
+               std::to_string(moving[node.name()]), node.reachable() ? "answers" : "unreachable",
+               lag_of(node)});
   }
   nodes.print(console.out, style_of(console));
   if (!shards) return;

@@ -7,7 +7,6 @@
 #include "base/log.hpp"
 #include "storage/bytes.hpp"
 #include "storage/codec.hpp"
-#include "storage/postgres/commit_rows.hpp"
 
 namespace parley::postgres {
 namespace {
@@ -28,6 +27,11 @@ WriteOutcome outcome_of(std::string_view number) {
     default:
       return WriteOutcome::unknown;
   }
+}
+
+/// The database does not answer: what else there is would wait for it.
+bool is_away(const Status& status) {
+  return absl::IsUnknown(status) || absl::IsUnavailable(status);
 }
 
 std::vector<Shard> shards_of(const std::vector<std::shared_ptr<Pending>>& group) {
@@ -78,21 +82,25 @@ void CommitLane::keep_snapshot(SnapshotWish wish) {
 void CommitLane::run() {
   while (true) {
     std::optional<SnapshotWish> snapshot;
-    Group group;
+    std::vector<Group> groups;
     {
       std::unique_lock lock(mutex_);
       arrived_.wait(lock, [this] { return stopping_ || !queue_.empty() || !snapshots_.empty(); });
-      group = next_group();
-      if (group.empty() && stopping_) return;
-      if (group.empty()) {
+      while (!queue_.empty() && groups.size() < options_.groups_max) {
+        groups.push_back(next_group());
+      }
+      if (groups.empty() && stopping_) return;
+      if (groups.empty()) {
         snapshot = std::move(snapshots_.front());
         snapshots_.pop_front();
       }
     }
     if (snapshot) {
       write_snapshot(*snapshot);
+    } else if (groups.size() == 1) {
+      write(groups.front()).IgnoreError();  // whoever waited was told
     } else {
-      write(group);
+      write(groups);
     }
   }
 }
@@ -111,48 +119,112 @@ CommitLane::Group CommitLane::next_group() {
   return group;
 }
 
-Result<std::vector<WriteOutcome>> CommitLane::try_to_write(const Group& group) {
+CommitRows CommitLane::rows_of(const Group& group) {
   CommitRows rows;
   for (const auto& pending : group) {
     // Nobody changes it while its commit is under way.
     rows.add(pending->commit, pending->head->history);
   }
+  return rows;
+}
+
+CommitLane::Outcomes CommitLane::outcomes_of(const Group& group, const Result<Rows>& answer) {
+  if (!answer.ok()) return answer.status();
+  std::vector<WriteOutcome> outcomes;
+  for (const std::string_view number : answer->array(0, 0)) outcomes.push_back(outcome_of(number));
+  if (outcomes.size() == group.size()) return outcomes;
+  return absl::UnknownError("the database answered a commit with something else");
+}
+
+CommitLane::Outcomes CommitLane::try_to_write(const Group& group) {
+  const CommitRows rows = rows_of(group);
   const Parameters parameters = rows.parameters();
   Status why;
   for (int i = 0; i < k_tries; ++i) {
-    const auto answer = session_.run(CommitRows::k_statement, parameters);
-    if (answer.ok()) {
-      std::vector<WriteOutcome> outcomes;
-      for (const std::string_view number : answer->array(0, 0)) {
-        outcomes.push_back(outcome_of(number));
-      }
-      if (outcomes.size() == group.size()) return outcomes;
-      return absl::UnknownError("the database answered a commit with something else");
-    }
-    why = answer.status();
+    auto outcomes = outcomes_of(group, session_.run(rows.statement(), parameters));
+    why = outcomes.status();
     const bool again = absl::IsAborted(why) || absl::IsUnavailable(why);
-    if (!again) break;
+    if (!again) return outcomes;
   }
   return why;
 }
 
-void CommitLane::write(const Group& group) {
-  const auto outcomes = try_to_write(group);
-  if (outcomes.ok()) return tell(group, *outcomes);
+Status CommitLane::write(const Group& group) { return conclude(group, try_to_write(group)); }
+
+void CommitLane::write(const std::vector<Group>& groups) {
+  std::vector<Status> begun;
+  const auto connection = session_.get();
+  for (const Group& group : groups) {
+    if (!connection.ok()) break;
+    const CommitRows rows = rows_of(group);
+    begun.push_back((*connection)->begin(rows.statement(), rows.parameters()));
+    if (!begun.back().ok()) break;
+  }
+  Group uncertain;
+  std::vector<std::pair<const Group*, Outcomes>> failed;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const Group& group = groups[i];
+    // What was never sent, or not even to begin with, is written as if it had come later.
+    Outcomes outcomes = absl::UnavailableError("not sent");
+    if (i < begun.size() && !begun[i].ok()) outcomes = begun[i];
+    if (i < begun.size() && begun[i].ok()) outcomes = outcomes_of(group, (*connection)->finish());
+    if (outcomes.ok()) {
+      tell(group, *outcomes);
+    } else if (absl::IsUnknown(outcomes.status())) {
+      uncertain.insert(uncertain.end(), group.begin(), group.end());
+    } else {
+      failed.emplace_back(&group, std::move(outcomes));
+    }
+  }
+  const auto of_no_use = [](const auto& each) {
+    return absl::IsFailedPrecondition(each.second.status());
+  };
+  if (std::ranges::any_of(failed, of_no_use)) session_.drop();
+  // Why last: the session takes nothing else while answers are to come.
+  bool away = !uncertain.empty();
+  for (const auto& [group, outcomes] : failed) {
+    if (away) {
+      // As what waits in the queue: whoever asks is not to wait until the database is back.
+      tell_all(*group, WriteOutcome::not_written);
+      continue;
+    }
+    const Status& why = outcomes.status();
+    const bool again = absl::IsAborted(why) || absl::IsUnavailable(why);
+    away = is_away(again ? write(*group) : conclude(*group, outcomes));
+  }
+  if (uncertain.empty()) return;
+  conclude(uncertain, absl::UnknownError("the session broke")).IgnoreError();
+}
+
+Status CommitLane::conclude(const Group& group, const Outcomes& outcomes) {
+  if (outcomes.ok()) {
+    tell(group, *outcomes);
+    return absl::OkStatus();
+  }
   const Status& why = outcomes.status();
   spdlog::error("{} commits were not written: {}", group.size(), why.ToString());
   if (absl::IsUnknown(why)) {
     // Why first: whoever is told may load at once.
     for (const Shard shard : shards_of(group)) uncertain_[shard.value] = true;
     tell_all(group, WriteOutcome::unknown);
-    return settle_epochs(group);
+    settle_epochs(group);
+    return why;
   }
   if (absl::IsInternal(why) && group.size() > 1) return write_apart(group);
   tell_all(group, WriteOutcome::not_written);
+  return why;
 }
 
-void CommitLane::write_apart(const Group& group) {
-  for (const auto& pending : group) write({pending});
+Status CommitLane::write_apart(const Group& group) {
+  Status last;
+  for (const auto& pending : group) {
+    if (is_away(last)) {
+      tell_all({pending}, WriteOutcome::not_written);
+    } else {
+      last = write(Group{pending});
+    }
+  }
+  return last;
 }
 
 void CommitLane::tell(const Group& group, const std::vector<WriteOutcome>& outcomes) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "storage/heads.hpp"
+#include "storage/postgres/commit_rows.hpp"
 #include "storage/postgres/connection.hpp"
 #include "storage/telling.hpp"
 
@@ -23,6 +24,8 @@ struct SnapshotWish {
 };
 
 /// Commits of some shards: what gathers while one group is written becomes the next, one statement.
+/// Where more has gathered than a group may have, the next ones are sent behind it, before it is
+/// answered: the database goes from one to the next without a word from here.
 ///
 /// Owned by a journal; has one thread and one session. Any thread may submit; waiters are told on
 /// the lane's thread. Invariants: I1 (nobody is told committed before the database said so); where
@@ -32,7 +35,8 @@ class CommitLane {
  public:
   struct Options {
     ConnectionOptions connection;
-    size_t group_commits_max = 256;
+    size_t group_commits_max = 128;
+    size_t groups_max = 4;  ///< under way
     size_t group_bytes_max = 4U << 20;
     size_t snapshots_max = 256;  ///< that wait; more are forgotten
   };
@@ -55,12 +59,18 @@ class CommitLane {
   using Group = std::vector<std::shared_ptr<Pending>>;
 
   void run();
+  using Outcomes = Result<std::vector<WriteOutcome>>;  ///< the error where all had the same one
   Group next_group();
-  void write(const Group& group);
-  /// The outcomes of a group; the error where all had the same one.
-  Result<std::vector<WriteOutcome>> try_to_write(const Group& group);
+  /// One behind the other; tells each when it is answered.
+  void write(const std::vector<Group>& groups);
+  Status write(const Group& group);
+  Outcomes try_to_write(const Group& group);
+  static CommitRows rows_of(const Group& group);
+  static Outcomes outcomes_of(const Group& group, const Result<Rows>& answer);
+  /// Tells what became of a group, and answers it.
+  Status conclude(const Group& group, const Outcomes& outcomes);
   /// One by one: what is wrong with one is not the others' fault.
-  void write_apart(const Group& group);
+  Status write_apart(const Group& group);
   void tell(const Group& group, const std::vector<WriteOutcome>& outcomes);
   void tell_all(const Group& group, WriteOutcome outcome);
   /// Until nothing of the group can be carried out any more that was not by then; what comes

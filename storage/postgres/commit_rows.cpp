@@ -114,7 +114,7 @@ void CommitRows::add_shown(const Commit& commit) {
   }
   const IndexRow& row = *batch.index_after;
   const Face face = face_of(*batch.events);
-  users_.add(text_value(row.user));
+  users_.add_if(row.user.empty() ? std::nullopt : std::optional(text_value(row.user)));
   labels_.add(labels_json(row.labels));
   lifecycles_.add(row.lifecycle == Lifecycle::active ? "active" : "archived");
   activity_times_.add(time_value(row.last_activity));
@@ -138,6 +138,8 @@ void CommitRows::add_kept(const Commit& commit) {
     State rest = *batch.snapshot;
     rest.dedup.clear();
     const bool old_some_day = last_request(*batch.snapshot) && rest.vanished();
+    forgets_ |= old_some_day;
+    forget_never_.add_null();
     forget_after_.add_if(old_some_day ? std::optional(int8_value(rest.policy.dedup_seconds))
                                       : std::nullopt);
     first_versions_.add_null();
@@ -146,6 +148,7 @@ void CommitRows::add_kept(const Commit& commit) {
   }
   snapshots_.add_if(batch.snapshot ? std::optional(encode_state(*batch.snapshot)) : std::nullopt);
   remains_.add_null();
+  forget_never_.add_null();
   forget_after_.add_null();
   std::vector<const Event*> events;
   for (const Event& event : *batch.events) events.push_back(&event);
@@ -153,20 +156,41 @@ void CommitRows::add_kept(const Commit& commit) {
   events_.add(encode_events(events));
 }
 
+#define PARLEY_COMMIT(forget_times)                                                            \
+  "SELECT parley.commit_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19," \
+  "$20,$21," forget_times ",$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,$35)"
+
+const char* CommitRows::statement() const {
+  // By the database's clock, which is one for all nodes. Few commits are of deletions.
+  return forgets_ ? PARLEY_COMMIT(
+                        "ARRAY(SELECT now() + f.seconds * interval '1 second' FROM "
+                        "unnest($22) WITH ORDINALITY AS f(seconds, i) ORDER BY f.i)")
+                  : PARLEY_COMMIT("$22");
+}
+
+#undef PARLEY_COMMIT
+
 Parameters CommitRows::parameters() const {
+  const Array& forget = forgets_ ? forget_after_ : forget_never_;
   Parameters parameters;
-  for (const Array* column : {&tenants_,          &threads_,           &shards_,
-                              &epochs_,           &expected_,          &live_,
-                              &vanished_,         &versions_,          &users_,
-                              &titles_,           &metadata_,          &labels_,
-                              &lifecycles_,       &message_counts_,    &create_times_,
-                              &activity_times_,   &histories_,         &reset_versions_,
-                              &snapshots_,        &remains_,           &owe_parents_,
-                              &forget_after_,     &first_versions_,    &events_,
-                              &messages_of_,      &message_histories_, &sequences_,
-                              &message_versions_, &message_times_,     &roles_,
-                              &contents_,         &messages_,          &drops_of_,
-                              &drop_histories_,   &drop_keeps_}) {
+  for (const Array* column : {&tenants_,        &threads_,
+                              &shards_,         &epochs_,
+                              &expected_,       &live_,
+                              &vanished_,       &versions_,
+                              &users_,          &titles_,
+                              &metadata_,       &labels_,
+                              &lifecycles_,     &message_counts_,
+                              &create_times_,   &activity_times_,
+                              &histories_,      &reset_versions_,
+                              &snapshots_,      &remains_,
+                              &owe_parents_,    &forget,
+                              &first_versions_, &events_,
+                              &messages_of_,    &message_histories_,
+                              &sequences_,      &message_versions_,
+                              &message_times_,  &roles_,
+                              &contents_,       &messages_,
+                              &drops_of_,       &drop_histories_,
+                              &drop_keeps_}) {
     parameters.array(*column);
   }
   return parameters;

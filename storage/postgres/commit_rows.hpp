@@ -13,12 +13,10 @@ namespace parley::postgres {
 /// database does.
 class CommitRows {
  public:
-  static constexpr const char* k_statement =
-      "SELECT parley.commit_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,"
-      "$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,$35)";
-
   /// `history`: where its messages went so far; none where it does not exist yet.
   void add(const Commit& commit, const Id128& history);
+  /// What carries them out, given the parameters.
+  [[nodiscard]] const char* statement() const;
   [[nodiscard]] Parameters parameters() const;
 
  private:
@@ -48,6 +46,8 @@ class CommitRows {
   Array remains_{Type::bytes};
   Array owe_parents_{Type::boolean};
   Array forget_after_{Type::int8};  ///< seconds
+  Array forget_never_{Type::time};  ///< instead of these, where all of them are null
+  bool forgets_ = false;
   Array first_versions_{Type::int8};
   Array events_{Type::bytes};
 

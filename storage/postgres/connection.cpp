@@ -48,6 +48,17 @@ Status status_of(const PGresult* result) {
   return absl::InternalError(message);
 }
 
+/// Adds a result to what a statement gave so far; an error counts more than rows.
+void keep(PGresult* next, Result<Rows>& answer) {
+  Rows rows(next);
+  const ExecStatusType kind = PQresultStatus(next);
+  if (kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK) {
+    answer = status_of(next);
+  } else if (answer.ok() || absl::IsUnknown(answer.status())) {
+    answer = std::move(rows);
+  }
+}
+
 }  // namespace
 
 Rows::Rows(pg_result* result) : result_(result) {}
@@ -211,25 +222,24 @@ Status Connection::send(bool sent, Clock::time_point until) {
   }
 }
 
+Result<pg_result*> Connection::next_result(Clock::time_point until) {
+  while (PQisBusy(connection_.get()) != 0) {
+    if (!wait(POLLIN, until)) {
+      broken_ = true;
+      return absl::UnknownError("the database did not answer in time");
+    }
+    if (PQconsumeInput(connection_.get()) == 0) return lost(true);
+  }
+  return PQgetResult(connection_.get());
+}
+
 Result<Rows> Connection::receive(Clock::time_point until) {
   Result<Rows> answer = absl::UnknownError("the database did not answer");
   while (true) {
-    while (PQisBusy(connection_.get()) != 0) {
-      if (!wait(POLLIN, until)) {
-        broken_ = true;
-        return absl::UnknownError("the database did not answer in time");
-      }
-      if (PQconsumeInput(connection_.get()) == 0) return lost(true);
-    }
-    PGresult* next = PQgetResult(connection_.get());
-    if (next == nullptr) break;
-    Rows rows(next);
-    const ExecStatusType kind = PQresultStatus(next);
-    if (kind == PGRES_TUPLES_OK || kind == PGRES_COMMAND_OK) {
-      if (answer.ok() || absl::IsUnknown(answer.status())) answer = std::move(rows);
-    } else {
-      answer = status_of(next);
-    }
+    const auto next = next_result(until);
+    if (!next.ok()) return next.status();
+    if (*next == nullptr) break;
+    keep(*next, answer);
   }
   if (PQstatus(connection_.get()) == CONNECTION_BAD) broken_ = true;
   // It waits no longer for a standby to have what was committed, say.
@@ -237,8 +247,26 @@ Result<Rows> Connection::receive(Clock::time_point until) {
   return answer;
 }
 
-Result<Rows> Connection::run(const char* sql, const Parameters& parameters) {
-  if (Status status = look_alive(); !status.ok()) return status;
+Result<Rows> Connection::receive_begun(Clock::time_point until) {
+  Result<Rows> answer = absl::UnknownError("the database did not answer");
+  // What a statement gives comes before its commit, the mark that ends it comes after.
+  for (int ends = 0; ends < 3;) {
+    const auto next = next_result(until);
+    if (!next.ok()) return next.status();
+    if (*next == nullptr) {
+      ++ends;
+    } else if (PQresultStatus(*next) == PGRES_PIPELINE_SYNC) {
+      PQclear(*next);
+      if (answer.ok() && warned_) return absl::UnknownError("the database warned of a commit");
+      return answer;
+    } else {
+      keep(*next, answer);
+    }
+  }
+  return lost(true);
+}
+
+Status Connection::send(const char* sql, const Parameters& parameters, Clock::time_point until) {
   std::vector<const char*> values;
   std::vector<int> lengths;
   for (const auto& value : parameters.values()) {
@@ -246,17 +274,43 @@ Result<Rows> Connection::run(const char* sql, const Parameters& parameters) {
     lengths.push_back(value ? static_cast<int>(value->size()) : 0);
   }
   const std::vector<int> binary(values.size(), 1);
-  const auto until = Clock::now() + options_.statement_max + k_grace;
-  const bool sent =
+  bool sent =
       PQsendQueryParams(connection_.get(), sql, parameters.count(), parameters.types().data(),
                         values.data(), lengths.data(), binary.data(), 1) == 1;
-  if (Status status = send(sent, until); !status.ok()) return status;
+  const bool pipelined = PQpipelineStatus(connection_.get()) != PQ_PIPELINE_OFF;
+  if (sent && pipelined) sent = PQpipelineSync(connection_.get()) == 1;
+  return send(sent, until);
+}
+
+Result<Rows> Connection::run(const char* sql, const Parameters& parameters) {
+  if (Status status = look_alive(); !status.ok()) return status;
+  if (PQexitPipelineMode(connection_.get()) == 0) return lost(false);
+  const auto until = Clock::now() + options_.statement_max + k_grace;
+  if (Status status = send(sql, parameters, until); !status.ok()) return status;
   return receive(until);
+}
+
+Status Connection::begin(const char* sql, const Parameters& parameters) {
+  if (under_way_ == 0) {
+    if (Status status = look_alive(); !status.ok()) return status;
+    if (PQenterPipelineMode(connection_.get()) == 0) return lost(false);
+  }
+  Status status = send(sql, parameters, Clock::now() + options_.statement_max + k_grace);
+  if (status.ok()) ++under_way_;
+  return status;
+}
+
+Result<Rows> Connection::finish() {
+  if (broken_) return absl::UnknownError("the connection to the database is gone");
+  --under_way_;
+  warned_ = false;
+  return receive_begun(Clock::now() + options_.statement_max + k_grace);
 }
 
 Status Connection::run_all(const std::string& sql) {
   if (Status status = look_alive(); !status.ok()) return status;
   const auto until = Clock::now() + options_.statement_max + k_grace;
+  if (PQexitPipelineMode(connection_.get()) == 0) return lost(false);
   const bool sent = PQsendQuery(connection_.get(), sql.c_str()) == 1;
   if (Status status = send(sent, until); !status.ok()) return status;
   return receive(until).status();

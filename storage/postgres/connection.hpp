@@ -80,6 +80,11 @@ class Connection {
 
   /// One statement, in a transaction of its own.
   Result<Rows> run(const char* sql, const Parameters& parameters = {});
+  /// Sends one statement behind those that are under way, in a transaction of its own, and does not
+  /// wait: `finish` gives its answer. Until all of these were given, nothing else may be run.
+  Status begin(const char* sql, const Parameters& parameters);
+  /// The answer to the statement that was begun first, of those that are under way.
+  Result<Rows> finish();
   /// Statements without parameters, as one transaction.
   Status run_all(const std::string& sql);
   /// Nothing can be run any more.
@@ -96,7 +101,12 @@ class Connection {
   /// What an idle session was told: that the server goes.
   Status look_alive();
   Status send(bool sent, Clock::time_point until);
+  Status send(const char* sql, const Parameters& parameters, Clock::time_point until);
   Result<Rows> receive(Clock::time_point until);
+  /// Until the server has ended the transaction of a statement that was begun.
+  Result<Rows> receive_begun(Clock::time_point until);
+  /// The next result of any; null where the statement has no more of them.
+  Result<pg_result*> next_result(Clock::time_point until);
   bool wait(short events, Clock::time_point until) const;
   Status lost(bool after_sending);
   static void note(void* self, const pg_result* notice);
@@ -108,6 +118,7 @@ class Connection {
   std::unique_ptr<pg_conn, Finish> connection_;
   bool broken_ = false;
   bool warned_ = false;  ///< while the statement at hand ran
+  int under_way_ = 0;    ///< begun and not finished
 };
 
 /// A connection that is opened again where it broke, and where its server is not the one that
@@ -119,10 +130,12 @@ class Session {
   explicit Session(ConnectionOptions options) : options_(std::move(options)) {}
   /// As Connection::run.
   Result<Rows> run(const char* sql, const Parameters& parameters = {});
+  /// A connection that was not broken so far.
+  Result<Connection*> get();
+  /// The next one is another.
+  void drop() { connection_.reset(); }
 
  private:
-  Result<Connection*> get();
-
   const ConnectionOptions options_;
   std::unique_ptr<Connection> connection_;
 };

@@ -105,7 +105,7 @@ CREATE FUNCTION parley.commit_1(
   c_metadata text[], c_labels text[], c_lifecycle text[], c_message_count bigint[],
   c_create_time timestamptz[], c_last_activity_time timestamptz[], c_history uuid[],
   c_reset_version bigint[], c_snapshot bytea[], c_remains bytea[], c_owes_parents boolean[],
-  c_forget_after bigint[], c_first_version bigint[], c_events bytea[],
+  c_forget_time timestamptz[], c_first_version bigint[], c_events bytea[],
   m_of integer[], m_history uuid[], m_sequence bigint[], m_version bigint[],
   m_create_time timestamptz[], m_role text[], m_content text[], m_message bytea[],
   d_of integer[], d_history uuid[], d_keep bigint[])
@@ -134,15 +134,15 @@ BEGIN
            c.metadata::json, c.labels::jsonb, c.lifecycle, c.message_count, c.create_time,
            c.last_activity_time, c.history, c.reset_version,
            CASE WHEN c.snapshot IS NULL THEN 0 ELSE c.version END, c.snapshot, c.remains,
-           c.owes_parents, now() + c.forget_after * interval '1 second'
+           c.owes_parents, c.forget_time
       FROM unnest(c_tenant, c_thread_id, c_shard, c_live, c_vanished, c_version, c_user_id, c_title,
                   c_metadata, c_labels, c_lifecycle, c_message_count, c_create_time,
                   c_last_activity_time, c_history, c_reset_version, c_snapshot, c_remains,
-                  c_owes_parents, c_forget_after)
+                  c_owes_parents, c_forget_time)
              WITH ORDINALITY AS c(tenant, thread_id, shard, live, vanished, version, user_id, title,
                                   metadata, labels, lifecycle, message_count, create_time,
                                   last_activity_time, history, reset_version, snapshot, remains,
-                                  owes_parents, forget_after, i)
+                                  owes_parents, forget_time, i)
      WHERE outcomes[c.i] = 0 AND NOT c.vanished
     ON CONFLICT (tenant, thread_id) DO UPDATE SET
       is_live = excluded.is_live,
@@ -202,6 +202,15 @@ ALTER TABLE parley.store
 COMMENT ON TABLE parley.store IS
   'What these tables are, in one row: part number `part`, from 0, of the `parts` databases of a cluster.';
 UPDATE parley.store SET cluster_id = store_id, part = 0, parts = 1, begun = true;
+)sql",
+    // Every append moves a conversation's row, and with it its places in all indexes.
+    R"sql(
+DROP INDEX parley.conversations_by_user, parley.conversations_by_label;
+UPDATE parley.conversations SET user_id = NULL WHERE user_id = '';
+CREATE INDEX conversations_by_user ON parley.conversations
+  (tenant, user_id, last_activity_time DESC, thread_id) WHERE is_live AND user_id IS NOT NULL;
+CREATE INDEX conversations_by_label ON parley.conversations
+  USING gin (labels jsonb_path_ops) WHERE is_live AND labels <> '{}';
 )sql",
 });
 static_assert(k_migrations.size() == k_schema_version);

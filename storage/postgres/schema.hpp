@@ -9,7 +9,7 @@
 namespace parley::postgres {
 
 /// What this release makes of an empty database, and reads.
-inline constexpr int k_schema_version = 2;
+inline constexpr int k_schema_version = 3;
 
 /// Makes the tables, without shards in them (take_places), or brings those of an older release up
 /// to date; several nodes may do so at once. FAILED_PRECONDITION where a newer release made them,

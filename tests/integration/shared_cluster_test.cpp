@@ -117,6 +117,19 @@ TEST_F(SharedCluster, AnswersForEveryConversationByAnyNode) {
   EXPECT_EQ(database_.run("SELECT count(*) FROM parley.nodes"), "3\n");
 }
 
+TEST_F(SharedCluster, SaysHowLongLeasesLast) {
+  start_all();
+  const auto cluster = client(0).call(pb::GetClusterRequest{});
+  ASSERT_TRUE(cluster.ok()) << cluster.status;
+  ASSERT_EQ(cluster->nodes_size(), k_nodes);
+  for (const auto& node : cluster->nodes()) {
+    EXPECT_TRUE(node.reachable()) << node.name();
+    EXPECT_GT(node.lease_left_ms(), 0) << node.name();
+    EXPECT_LE(node.lease_left_ms(), 1'500) << node.name();
+  }
+  EXPECT_THAT(nodes_->parley(0, "cluster status"), HasSubstr(", lease for "));
+}
+
 TEST_F(SharedCluster, SaysWhatIsTheDatabasesOwnBusiness) {
   start_all();
   EXPECT_EQ(client(0).call(pb::CreateBackupRequest{}).status.reason, "SHARED_JOURNAL");

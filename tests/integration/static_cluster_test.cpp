@@ -202,6 +202,17 @@ TEST_F(StaticCluster, CarriesLargeRequestsAndAnswers) {
   }
 }
 
+TEST_F(StaticCluster, SaysHowLongNodesTakeToAnswer) {
+  const auto cluster = client(1).call(pb::GetClusterRequest{});
+  ASSERT_TRUE(cluster.ok()) << cluster.status;
+  ASSERT_EQ(cluster->nodes_size(), k_nodes);
+  for (int i = 0; i < k_nodes; ++i) {
+    EXPECT_TRUE(cluster->nodes(i).reachable());
+    EXPECT_EQ(cluster->nodes(i).round_trip_us() > 0, i != 1);
+    EXPECT_EQ(cluster->nodes(i).lease_left_ms(), 0);
+  }
+}
+
 TEST_F(StaticCluster, StopsInOrderWhileTheOthersGoOn) {
   create_some(9);
   nodes_.stop(2);
@@ -209,6 +220,28 @@ TEST_F(StaticCluster, StopsInOrderWhileTheOthersGoOn) {
     const auto answer = client(0).call(get("c" + std::to_string(i)));
     EXPECT_TRUE(answer.ok() || answer.status.code == Code::unavailable) << answer.status;
   }
+}
+
+/// What says which trace a call is part of goes along to the node that carries it out.
+TEST(ACluster, KnowsTheTraceOfACallByWayOfAnotherNode) {
+  const TempDir dir;
+  ClusterNodes nodes(dir.path(), 2, {"--shards", "16", "--log-level", "debug"});
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const auto call = [&](const std::string& trace_parent) {
+    const auto request = append(nodes.created_on(0), {"one"});
+    const auto answer = nodes.client(1).call(request, {.trace_parent = trace_parent});
+    ASSERT_TRUE(answer.ok()) << answer.status;
+  };
+  call("no-trace \"}");
+  call(trace);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (nodes.node(0).output().find(trace) == std::string::npos &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_THAT(nodes.node(0).output(),
+              HasSubstr("AppendMessages for node parley-1, of trace " + trace));
+  EXPECT_THAT(nodes.node(0).output(), testing::Not(HasSubstr("no-trace")));
 }
 
 /// An authority of the test's own, and certificates that it signed, or that it did not.

@@ -364,6 +364,35 @@ TEST_F(LocalDamage, ReadsAStoreOfTheFirstSchema) {
   EXPECT_EQ(opened("old").state(), old.state());
 }
 
+/// Former releases forgot requests by their age: their snapshots lack what the events still say.
+TEST_F(LocalDamage, TakesASnapshotThatRemembersTheNewestRequestsOnly) {
+  open();
+  Driver talk = opened("talk");
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(talk.run({Driver::say({"word"})}, Driver::fresh_id()), WriteOutcome::committed);
+  }
+  const State all = talk.state();
+  const auto problems_with = [&](size_t first, size_t count) {
+    State kept = all;
+    kept.dedup.clear();
+    for (size_t i = first; i < first + count; ++i) kept.dedup.remember(all.dedup.at(i), 100);
+    close();
+    edit([&](const RocksStore& store, rocksdb::WriteBatch& batch) {
+      const auto prefix = keys::conversation(talk.shard(), talk.key());
+      auto* state = store.family(Family::state);
+      ASSERT_TRUE(batch.Put(state, keys::snapshot(prefix), encode_state(kept)).ok());
+      const HeadRow head{head_of(all), all.version};
+      ASSERT_TRUE(batch.Put(state, keys::head(prefix), encode_head(head)).ok());
+    });
+    open();
+    return journal_->verify({})->problems;
+  };
+  ASSERT_EQ(all.dedup.size(), 4U);
+  EXPECT_THAT(problems_with(0, 4), testing::IsEmpty());
+  EXPECT_THAT(problems_with(2, 2), testing::IsEmpty());
+  EXPECT_THAT(problems_with(0, 2), testing::SizeIs(1));
+}
+
 TEST_F(LocalDamage, LeavesWhatANewerReleaseWroteAlone) {
   write_two();
   const Driver names(*journal_, "hurt");

@@ -73,6 +73,19 @@ TEST_F(Forgets, ALaterDeletionByItsOwnTime) {
   EXPECT_EQ(left_of(talk), State{});
 }
 
+TEST_F(Forgets, ManyAPartAtATime) {
+  constexpr int k_many = 4'500;
+  for (int i = 0; i < k_many; ++i) deleted(std::to_string(i));
+  for (const hours passed : {hours(0), hours(25)}) {
+    // Each part asks for the next one, which comes behind whatever waits for it.
+    ASSERT_TRUE(journal_->purge(passed).ok());
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(journal_->settle().ok());
+  }
+  for (const int i : {0, 2'000, k_many - 1}) {
+    EXPECT_EQ(opened(std::to_string(i)).state(), State{}) << i;
+  }
+}
+
 TEST_F(Forgets, ByTheTimeThatTheStoreWasInUse) {
   const Driver gone = deleted("gone");
   ASSERT_TRUE(journal_->purge(hours(0)).ok());

@@ -35,8 +35,9 @@ class InPostgres : public testing::Test {
     options.accept_async_loss = true;  // the test's own does not sync
     return options;
   }
-  static std::unique_ptr<PostgresJournals> opened() {
-    auto journal = PostgresJournals::open(options(), urls());
+  static std::unique_ptr<PostgresJournals> opened() { return opened(options()); }
+  static std::unique_ptr<PostgresJournals> opened(const PostgresOptions& options) {
+    auto journal = PostgresJournals::open(options, urls());
     EXPECT_TRUE(journal.ok()) << journal.status();
     return *std::move(journal);
   }
@@ -170,25 +171,6 @@ TEST_F(InPostgres, OfTwoOwnersUnderOneEpochOneWrites) {
   EXPECT_EQ(database_.run("SELECT count(*) FROM parley.messages"), "1\n");
 }
 
-TEST_F(InPostgres, OneCommitThatCannotBeStoredHoldsUpNoOther) {
-  auto journal = opened();
-  std::vector<Driver> drivers;
-  for (int i = 0; i < 20; ++i) {
-    drivers.emplace_back(*journal, "talk-" + std::to_string(i));
-    ASSERT_TRUE(drivers.back().load().ok());
-  }
-  Outcomes outcomes[20];
-  for (size_t i = 0; i < 20; ++i) {
-    CreateConversation create;
-    if (i == 7) create.metadata = "no JSON";
-    journal->commit(drivers[i].make({create}), &outcomes[i]);
-  }
-  for (size_t i = 0; i < 20; ++i) {
-    EXPECT_EQ(outcomes[i].wait(), i == 7 ? WriteOutcome::not_written : WriteOutcome::committed);
-    outcomes[i].wait_for_flush(1);
-  }
-}
-
 /// Clients that append as long as they may, and what they were told.
 class Writers {
  public:
@@ -243,8 +225,15 @@ class Writers {
   std::vector<std::thread> threads_;
 };
 
-class InPostgresUnderFaults : public InPostgres {
+/// The parameter: commits of one group, few so that several groups are under way at once.
+class InPostgresUnderFaults : public InPostgres, public testing::WithParamInterface<size_t> {
  protected:
+  static std::unique_ptr<PostgresJournals> opened_with_groups() {
+    PostgresOptions some = options();
+    some.lanes = 1;
+    some.group_commits_max = GetParam();
+    return opened(some);
+  }
   /// Nothing that was acknowledged is lost, doubled, or out of order.
   void expect_all_there(Journal& journal, Writers& writers) {
     writers.stop();
@@ -264,8 +253,27 @@ class InPostgresUnderFaults : public InPostgres {
   }
 };
 
-TEST_F(InPostgresUnderFaults, LosesNothingWhileTheDatabaseDiesAndComesBack) {
-  auto journal = opened();
+TEST_P(InPostgresUnderFaults, OneCommitThatCannotBeStoredHoldsUpNoOther) {
+  auto journal = opened_with_groups();
+  std::vector<Driver> drivers;
+  for (int i = 0; i < 20; ++i) {
+    drivers.emplace_back(*journal, "talk-" + std::to_string(i));
+    ASSERT_TRUE(drivers.back().load().ok());
+  }
+  Outcomes outcomes[20];
+  for (size_t i = 0; i < 20; ++i) {
+    CreateConversation create;
+    if (i == 7) create.metadata = "no JSON";
+    journal->commit(drivers[i].make({create}), &outcomes[i]);
+  }
+  for (size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(outcomes[i].wait(), i == 7 ? WriteOutcome::not_written : WriteOutcome::committed);
+    outcomes[i].wait_for_flush(1);
+  }
+}
+
+TEST_P(InPostgresUnderFaults, LosesNothingWhileTheDatabaseDiesAndComesBack) {
+  auto journal = opened_with_groups();
   Writers writers(*journal, 8);
   for (int round = 0; round < 5; ++round) {
     std::this_thread::sleep_for(milliseconds(300));
@@ -282,10 +290,10 @@ TEST_F(InPostgresUnderFaults, LosesNothingWhileTheDatabaseDiesAndComesBack) {
 
 /// Statements that were given up may still be carried out when the database goes on: the epochs are
 /// raised before anybody is told anything else.
-TEST_F(InPostgresUnderFaults, LosesNothingWhileTheDatabaseStandsStill) {
-  auto journal = opened();
+TEST_P(InPostgresUnderFaults, LosesNothingWhileTheDatabaseStandsStill) {
+  auto journal = opened_with_groups();
   Writers writers(*journal, 8);
-  std::this_thread::sleep_for(milliseconds(300));
+  while (writers.committed < 50) std::this_thread::sleep_for(milliseconds(5));
   database_.pause();
   std::this_thread::sleep_for(milliseconds(4'000));
   database_.go_on();
@@ -296,8 +304,8 @@ TEST_F(InPostgresUnderFaults, LosesNothingWhileTheDatabaseStandsStill) {
   EXPECT_NE(database_.run("SELECT max(epoch) FROM parley.shards"), "1\n");
 }
 
-TEST_F(InPostgresUnderFaults, LosesNothingWhileItsSessionsAreEnded) {
-  auto journal = opened();
+TEST_P(InPostgresUnderFaults, LosesNothingWhileItsSessionsAreEnded) {
+  auto journal = opened_with_groups();
   Writers writers(*journal, 8);
   std::mt19937 random(std::random_device{}());
   for (int round = 0; round < 40; ++round) {
@@ -309,6 +317,8 @@ TEST_F(InPostgresUnderFaults, LosesNothingWhileItsSessionsAreEnded) {
   expect_all_there(*journal, writers);
   EXPECT_GT(writers.committed, 100);
 }
+
+INSTANTIATE_TEST_SUITE_P(Groups, InPostgresUnderFaults, testing::Values(128, 2));
 
 TEST_F(InPostgres, RefusesTablesThatAreNotItsOwn) {
   opened();
@@ -331,6 +341,30 @@ TEST_F(InPostgres, RefusesADatabaseThatMayLoseWhatItCommitted) {
   EXPECT_NE(refused.status().message().find("fsync is off"), std::string::npos);
 }
 
+TEST_F(InPostgres, TablesOfAFormerReleaseAreBroughtUpToDate) {
+  {
+    auto journal = opened();
+    Driver talk(*journal, "talk");
+    ASSERT_TRUE(talk.load().ok());
+    talk.append_numbered(1);
+  }
+  database_.run(
+      "DROP INDEX parley.conversations_by_user, parley.conversations_by_label; CREATE INDEX "
+      "conversations_by_user ON parley.conversations (tenant, user_id) WHERE is_live; CREATE INDEX "
+      "conversations_by_label ON parley.conversations USING gin (labels jsonb_path_ops) WHERE "
+      "is_live; UPDATE parley.conversations SET user_id = ''; DELETE FROM parley.migrations WHERE "
+      "version = 3");
+  auto journal = opened();
+  EXPECT_EQ(
+      database_.run("SELECT count(*) FROM pg_indexes WHERE schemaname = 'parley' AND "
+                    "(indexdef LIKE '%user_id IS NOT NULL%' OR indexdef LIKE '%labels <> %')"),
+      "2\n");
+  EXPECT_EQ(database_.run("SELECT count(user_id) FROM parley.conversations"), "0\n");
+  Driver talk(*journal, "talk");
+  ASSERT_TRUE(talk.load().ok());
+  talk.append_numbered(1);
+}
+
 TEST_F(InPostgres, SeveralNodesMayMakeTheTablesAtOnce) {
   std::vector<std::thread> nodes;
   std::mutex mutex;
@@ -344,7 +378,7 @@ TEST_F(InPostgres, SeveralNodesMayMakeTheTablesAtOnce) {
   }
   for (std::thread& node : nodes) node.join();
   EXPECT_EQ(ids.size(), 1U);
-  EXPECT_EQ(database_.run("SELECT count(*), max(version) FROM parley.migrations"), "2|2\n");
+  EXPECT_EQ(database_.run("SELECT count(*), max(version) FROM parley.migrations"), "3|3\n");
 }
 
 }  // namespace

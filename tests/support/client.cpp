@@ -46,6 +46,7 @@ CallStatus to_call_status(const grpc::Status& status) {
 void prepare(grpc::ClientContext& context, const CallOptions& options) {
   context.set_deadline(std::chrono::system_clock::now() + options.timeout);
   if (!options.tenant.empty()) context.AddMetadata("parley-tenant", options.tenant);
+  if (!options.trace_parent.empty()) context.AddMetadata("traceparent", options.trace_parent);
 }
 
 template <class Response>

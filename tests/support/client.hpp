@@ -63,6 +63,7 @@ struct Answer {
 struct CallOptions {
   std::chrono::milliseconds timeout = std::chrono::seconds(20);
   std::string tenant;
+  std::string trace_parent;
 };
 
 /// A stream of answers. Blocking; `cancel` may be called on any thread.

@@ -126,6 +126,47 @@ TEST_F(ADatabase, ThatEndedASessionTookNoStatement) {
   EXPECT_TRUE(absl::IsUnavailable(after.status())) << after.status();
 }
 
+/// Each is a transaction of its own, whatever becomes of those before it.
+TEST_F(ADatabase, TakesStatementsOneBehindTheOther) {
+  const auto opened = Connection::open({.url = database_.url()});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Connection& session = **opened;
+  for (int round = 0; round < 2; ++round) {
+    for (const char* sql : {"SELECT 1", "SELECT 1 / 0", "SELECT 3"}) {
+      ASSERT_TRUE(session.begin(sql, {}).ok());
+    }
+    const auto first = session.finish();
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_EQ(first->number(0, 0), 1);
+    EXPECT_TRUE(absl::IsInternal(session.finish().status()));
+    const auto third = session.finish();
+    ASSERT_TRUE(third.ok()) << third.status();
+    EXPECT_EQ(third->number(0, 0), 3);
+    // Then it is as any other.
+    EXPECT_TRUE(session.run_all("SELECT 1; SELECT 2").ok());
+    const auto alone = session.run("SELECT 4");
+    ASSERT_TRUE(alone.ok()) << alone.status();
+    EXPECT_EQ(alone->number(0, 0), 4);
+  }
+}
+
+/// Nobody knows of any of them whether it was carried out.
+TEST_F(ADatabase, ThatEndsASessionLeavesEachStatementUnderWayUnknown) {
+  const auto opened = Connection::open({.url = database_.url()});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Connection& session = **opened;
+  const auto id = session.run("SELECT pg_backend_pid()");
+  ASSERT_TRUE(id.ok()) << id.status();
+  for (const char* sql : {"SELECT pg_sleep(60)", "SELECT 2"}) {
+    ASSERT_TRUE(session.begin(sql, {}).ok());
+  }
+  database_.run("SELECT pg_terminate_backend(" + std::to_string(id->number(0, 0)) + ", 5000)");
+  EXPECT_TRUE(absl::IsUnknown(session.finish().status()));
+  EXPECT_TRUE(absl::IsUnknown(session.finish().status()));
+  EXPECT_TRUE(session.broken());
+  EXPECT_TRUE(absl::IsUnavailable(session.run("SELECT 1").status()));
+}
+
 TEST_F(ADatabase, SaysWhatItGaveUp) {
   const auto opened =
       Connection::open({.url = database_.url(), .statement_max = std::chrono::milliseconds(50)});
