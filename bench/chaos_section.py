@@ -6,7 +6,6 @@ usage: chaos_section.py RESULTS COMMAND LOG...
 
 import datetime
 import re
-import subprocess
 import sys
 
 NAMES = {"static": "own storage", "shared": "shared database"}

@@ -161,6 +161,7 @@ void CommitLane::write(const std::vector<Group>& groups) {
     if (!begun.back().ok()) break;
   }
   Group uncertain;
+  Status lost;  // why these are
   std::vector<std::pair<const Group*, Outcomes>> failed;
   for (size_t i = 0; i < groups.size(); ++i) {
     const Group& group = groups[i];
@@ -172,6 +173,7 @@ void CommitLane::write(const std::vector<Group>& groups) {
       tell(group, *outcomes);
     } else if (absl::IsUnknown(outcomes.status())) {
       uncertain.insert(uncertain.end(), group.begin(), group.end());
+      lost.Update(outcomes.status());
     } else {
       failed.emplace_back(&group, std::move(outcomes));
     }
@@ -192,8 +194,7 @@ void CommitLane::write(const std::vector<Group>& groups) {
     const bool again = absl::IsAborted(why) || absl::IsUnavailable(why);
     away = is_away(again ? write(*group) : conclude(*group, outcomes));
   }
-  if (uncertain.empty()) return;
-  conclude(uncertain, absl::UnknownError("the session broke")).IgnoreError();
+  if (!uncertain.empty()) conclude(uncertain, lost).IgnoreError();
 }
 
 Status CommitLane::conclude(const Group& group, const Outcomes& outcomes) {

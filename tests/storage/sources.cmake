@@ -15,7 +15,7 @@ if(TARGET parley_storage)
   parley_test(NAME postgres_journals_test SRCS postgres_journals_test.cpp shard_parts_test.cpp
     LABEL unit DEPS parley::postgres parley_test_postgres)
   parley_test(NAME local_journal_test SRCS local_journal_test.cpp damage_test.cpp
-    upkeep_test.cpp upkeep_full_disk_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp forgetting_test.cpp
-    local_shards_test.cpp memory_bytes_test.cpp rocks_listeners_test.cpp rocks_shard_copy_test.cpp
+    upkeep_test.cpp upkeep_full_disk_test.cpp backup_test.cpp commit_sink_test.cpp applier_test.cpp
+    forgetting_test.cpp local_shards_test.cpp memory_bytes_test.cpp rocks_listeners_test.cpp rocks_shard_copy_test.cpp
     rocks_store_test.cpp round_test.cpp write_gate_test.cpp LABEL unit DEPS parley::storage)
 endif()
