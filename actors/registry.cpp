@@ -223,14 +223,23 @@ void Registry::resume(Shard shard) {
 
 void Registry::sweep() {
   const SteadyTime now = environment_.clock.steady();
-  const int64_t oldest = now.micros - options_.idle_micros_max;
+  end_unused_since({now.micros - options_.idle_micros_max}, [](const Entry&) { return true; });
+}
+
+void Registry::put_idle_away(Shard shard) {
+  const SteadyTime now = environment_.clock.steady();
+  end_unused_since({now.micros - touch_micros_},
+                   [shard](const Entry& entry) { return entry.address.shard == shard; });
+}
+
+void Registry::end_unused_since(SteadyTime oldest, const Which& which) {
   for (Stripe& stripe : stripes_) {
     {
       absl::MutexLock lock(&stripe.mutex);
       for (auto next = stripe.recently_used.end(); next != stripe.recently_used.begin();) {
         Entry& entry = **--next;
-        if (entry.last_used.micros > oldest) break;
-        if (entry.vitals->pinned) continue;
+        if (entry.last_used > oldest) break;
+        if (entry.vitals->pinned || !which(entry)) continue;
         ++next;
         end(stripe, entry);
       }

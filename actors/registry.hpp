@@ -60,6 +60,8 @@ class Registry final : public ActivationKeeper {
 
   /// Puts away what has been idle for too long. To be called every second or so.
   void sweep();
+  /// Puts away what of this shard is not in use just now, as far as is known.
+  void put_idle_away(Shard shard);
   /// Puts everything away, with snapshots. Calls that still come are refused. `all_retired` tells
   /// the end.
   void retire_all();
@@ -114,6 +116,9 @@ class Registry final : public ActivationKeeper {
   static void turn_away(const TurnedAway& which);
   Entry& activate(Stripe& stripe, const Address& address)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  using Which = std::function<bool(const Entry&)>;
+  /// Puts away those that were last used then or before, unless pinned.
+  void end_unused_since(SteadyTime oldest, const Which& which);
   void end(Stripe& stripe, Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   void make_room(Stripe& stripe) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -16,6 +17,7 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include "base/burst.hpp"
 #include "base/log.hpp"
 #include "cluster/probe.hpp"
 
@@ -73,6 +75,8 @@ enum Kind : uint16_t {
   k_part,
   k_last_part,
   k_other_cluster,  ///< refused for that; with a hello
+  k_letters,
+  k_last_part_of_letters,
 };
 
 constexpr auto k_heartbeat = std::chrono::milliseconds(500);
@@ -92,13 +96,16 @@ constexpr size_t k_gathered_bytes_max = 64U << 20;
 using SharedPtr = std::shared_ptr<CafTransport::Shared>;
 using LinkPtr = std::shared_ptr<Link>;
 
-void send_batch(const caf::actor& to, std::string batch) {
+void send_batch(const caf::actor& to, std::string batch, Link::Content content) {
+  const bool letters = content == Link::Content::letters;
   if (batch.size() <= k_frame_bytes) {
-    return caf::anon_send(to, static_cast<uint16_t>(k_batch), std::move(batch));
+    return caf::anon_send(to, static_cast<uint16_t>(letters ? k_letters : k_batch),
+                          std::move(batch));
   }
+  const Kind last = letters ? k_last_part_of_letters : k_last_part;
   for (size_t at = 0; at < batch.size(); at += k_frame_bytes) {
-    const bool last = at + k_frame_bytes >= batch.size();
-    caf::anon_send(to, static_cast<uint16_t>(last ? k_last_part : k_part),
+    const bool more = at + k_frame_bytes < batch.size();
+    caf::anon_send(to, static_cast<uint16_t>(more ? k_part : last),
                    batch.substr(at, k_frame_bytes));
   }
 }
@@ -106,38 +113,74 @@ void send_batch(const caf::actor& to, std::string batch) {
 struct LinkEnd {
   caf::actor other;
   Link::Session session = 0;
-  std::string gathered;
 };
 
 /// This node's end of one connection. Lives as long as that; a new one is made for the next, so
 /// that nothing of an old connection is taken for something of the new one.
 ///
-/// Once it is open, whole batches are taken on the thread that brings them: waking the actor for
-/// each would cost more than most calls do. All else waits in its mailbox.
+/// What the other end sends is taken on the thread that brings it, in the order of its coming:
+/// waking the actor for each batch would cost more than most calls do. What comes before this end
+/// is open waits.
 class LinkActor final : public caf::stateful_actor<LinkEnd> {
  public:
-  using TakeBatch = std::function<void(std::string)>;
+  using TakeBatch = std::function<void(std::string, Link::Content)>;
   using caf::stateful_actor<LinkEnd>::stateful_actor;
 
   /// From now on; once.
   void take_batches(TakeBatch take) {
+    absl::MutexLock lock(&mutex_);
     take_ = std::move(take);
-    takes_.store(true, std::memory_order_release);
+    for (auto& [kind, bytes] : early_) this->take(kind, std::move(bytes));
+    early_.clear();
+    open_.store(true, std::memory_order_release);
   }
 
   using caf::stateful_actor<LinkEnd>::enqueue;
   void enqueue(caf::mailbox_element_ptr element, caf::execution_unit* unit) override {
     auto& content = element->content();
-    if (takes_.load(std::memory_order_acquire) && content.match_elements<uint16_t, std::string>() &&
-        content.get_as<uint16_t>(0) == k_batch) {
-      return take_(std::move(content.get_mutable_as<std::string>(1)));
+    if (!content.match_elements<uint16_t, std::string>()) {
+      return caf::stateful_actor<LinkEnd>::enqueue(std::move(element), unit);
     }
-    caf::stateful_actor<LinkEnd>::enqueue(std::move(element), unit);
+    const auto kind = content.get_as<uint16_t>(0);
+    auto bytes = std::move(content.get_mutable_as<std::string>(1));
+    if (!open_.load(std::memory_order_acquire)) {
+      absl::MutexLock lock(&mutex_);
+      if (!open_.load(std::memory_order_relaxed)) {
+        early_bytes_ += bytes.size();
+        if (early_bytes_ > k_gathered_bytes_max) return fail();
+        early_.emplace_back(kind, std::move(bytes));
+        return;
+      }
+    }
+    take(kind, std::move(bytes));
   }
 
  private:
+  void take(uint16_t kind, std::string bytes) {
+    const bool part = kind == k_part || kind == k_last_part || kind == k_last_part_of_letters;
+    // Others are of a later release: what it cannot do without, it negotiates.
+    if (!part && kind != k_batch && kind != k_letters) return;
+    if (part) {
+      gathered_ += bytes;
+      if (gathered_.size() > k_gathered_bytes_max) return fail();
+      if (kind == k_part) return;
+      bytes = std::exchange(gathered_, {});
+    }
+    const bool letters = kind == k_letters || kind == k_last_part_of_letters;
+    take_(std::move(bytes), letters ? Link::Content::letters : Link::Content::calls);
+  }
+  /// More than any node of ours sends.
+  void fail() {
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(this), caf::exit_reason::user_shutdown);
+  }
+
+  // Of the one thread that brings, and until this end is open the mutex's.
+  std::string gathered_;
+  size_t early_bytes_ = 0;
+  std::vector<std::pair<uint16_t, std::string>> early_;
   TakeBatch take_;
-  std::atomic<bool> takes_ = false;
+  absl::Mutex mutex_;
+  std::atomic<bool> open_ = false;
 };
 
 void end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
@@ -147,40 +190,31 @@ void end(LinkActor* self, const SharedPtr& shared, const LinkPtr& link) {
   shared->ends.erase(caf::actor_cast<caf::actor>(self));
 }
 
-void take_batch(const SharedPtr& shared, const LinkPtr& link, Link::Session session,
-                std::string bytes) {
-  shared->run([shared, link, session, bytes = std::move(bytes)] {
-    if (link->receive(session, bytes, shared->server)) return;
-    spdlog::error("node {} sent what cannot be read; its connection is closed", link->peer().value);
-    link->close(session);
-  });
+void receive(const SharedPtr& shared, const LinkPtr& link, Link::Session session,
+             const std::string& batch) {
+  if (link->receive(session, batch, shared->server)) return;
+  spdlog::error("node {} sent what cannot be read; its connection is closed", link->peer().value);
+  link->close(session);
 }
 
 void begin(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, const caf::actor& other) {
   self->state.other = other;
   self->monitor(other);
-  self->state.session =
-      link->open([other](std::string batch) { send_batch(other, std::move(batch)); });
-  self->take_batches([shared, link, session = self->state.session](std::string bytes) {
-    take_batch(shared, link, session, std::move(bytes));
+  const Link::Session session = link->open([other](std::string batch, Link::Content content) {
+    send_batch(other, std::move(batch), content);
+  });
+  self->state.session = session;
+  self->take_batches([shared, link, session](std::string batch, Link::Content content) {
+    if (content == Link::Content::calls) {
+      return shared->run([shared, link, session, batch = std::move(batch)] {
+        receive(shared, link, session, batch);
+      });
+    }
+    // Here, one after the other.
+    const Burst burst;
+    receive(shared, link, session, batch);
   });
   shared->run([shared, node = link->peer()] { shared->server.linked(node); });
-}
-
-/// What waited in the mailbox: parts, and batches that came before this end was open.
-void take(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, uint16_t kind,
-          std::string bytes) {
-  LinkEnd& state = self->state;
-  if (kind == k_part || kind == k_last_part) {
-    state.gathered += bytes;
-    if (state.gathered.size() > k_gathered_bytes_max) return end(self, shared, link);
-    if (kind == k_part) return;
-    bytes = std::exchange(state.gathered, {});
-  } else if (kind != k_batch) {
-    // Of a later release: what it cannot do without, it negotiates.
-    return;
-  }
-  take_batch(shared, link, state.session, std::move(bytes));
 }
 
 /// What both ends do once they exist.
@@ -196,9 +230,8 @@ caf::behavior linked(LinkActor* self, const SharedPtr& shared, const LinkPtr& li
     end(self, shared, link);
   });
   self->set_exit_handler([self, shared, link](const caf::exit_msg&) { end(self, shared, link); });
-  return {[self, shared, link](uint16_t kind, std::string& bytes) {
-    take(self, shared, link, kind, std::move(bytes));
-  }};
+  // Batches do not come here: see `LinkActor`. Why a behavior at all: without one it would end.
+  return {[](uint16_t, const std::string&) {}};
 }
 
 /// The end that was connected to: it knows the other end from the hello.

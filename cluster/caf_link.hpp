@@ -61,7 +61,8 @@ void configure_links(caf::actor_system_config& config,
 ///
 /// Of two nodes the one with the lower name connects, again and again until it succeeds; a node
 /// whose hello does not fit is refused. Owned by the server; `ask` and `connected` on any thread.
-/// Batches that come are taken on whatever thread `run` gives. Not its job: who owns what.
+/// Calls that come are taken on whatever thread `run` gives, letters in their order where they
+/// come. Not its job: who owns what.
 class CafTransport final : public PeerTransport {
  public:
   using Run = std::function<void(std::function<void()>)>;

@@ -34,10 +34,10 @@ void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
       pending_.emplace(
           id, Pending{waiter, {now.micros + request.timeout_micros}, bytes, request.letter});
       (request.letter ? letter_bytes_ : pending_bytes_) += bytes;
-      append_request(id, request, batch());
+      append_request(id, request, request.letter ? letters_ : batch());
       // Why under the lock: the connection may not close between the two.
       waiter = nullptr;
-      if (outgoing_.size() >= limits_.batch_bytes) send_batch();
+      if (outgoing_.size() + letters_.size() >= limits_.batch_bytes) send_batches();
     }
     failure = full ? PeerFailure::overloaded : PeerFailure::not_sent;
   }
@@ -68,6 +68,7 @@ void Link::close(Session session) {
     pending_.clear();
     pending_bytes_ = letter_bytes_ = 0;
     outgoing_.clear();
+    letters_.clear();
     first_unsent_ = next_id_;
   }
   for (const auto& [waiter, why] : failed) waiter->failed(why);
@@ -105,14 +106,14 @@ void Link::answer(Session session, uint64_t id, PeerAnswer answer) {
     absl::MutexLock lock(&mutex_);
     if (session != session_ || !send_) return;
     append_answer(id, answer, batch());
-    if (outgoing_.size() >= limits_.batch_bytes) send_batch();
+    if (outgoing_.size() >= limits_.batch_bytes) send_batches();
   }
   Burst::wake_at_end(*this);
 }
 
 void Link::wake() {
   absl::MutexLock lock(&mutex_);
-  if (send_ && !outgoing_.empty()) send_batch();
+  if (send_) send_batches();
 }
 
 std::string& Link::batch() {
@@ -121,10 +122,12 @@ std::string& Link::batch() {
   return outgoing_;
 }
 
-void Link::send_batch() {
+void Link::send_batches() {
   first_unsent_ = next_id_;
+  if (!letters_.empty()) send_(std::exchange(letters_, {}), Content::letters);
+  if (outgoing_.empty()) return;
   last_batch_bytes_ = outgoing_.size();
-  send_(std::exchange(outgoing_, {}));
+  send_(std::exchange(outgoing_, {}), Content::calls);
 }
 
 void Link::tick(SteadyTime now) {

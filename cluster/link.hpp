@@ -31,8 +31,10 @@ struct LinkLimits {
 /// exactly once, and not later than the link is gone.
 class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
  public:
-  /// Sends one batch, in order, without blocking.
-  using Send = std::function<void(std::string batch)>;
+  /// Sends one batch, in order, without blocking. Why letters are told apart: what they say is
+  /// to be heard in their order, what calls ask for at once.
+  enum class Content : uint8_t { calls, letters };
+  using Send = std::function<void(std::string batch, Content content)>;
   using Session = uint64_t;
 
   Link(NodeName peer, LinkLimits limits) : peer_(std::move(peer)), limits_(limits) {}
@@ -69,7 +71,7 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// The one that gathers.
   std::string& batch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void send_batch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void send_batches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes a request off the table.
   PeerWaiter* release(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -81,7 +83,8 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   Send send_ ABSL_GUARDED_BY(mutex_);  ///< null while there is no connection
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   uint64_t first_unsent_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::string outgoing_ ABSL_GUARDED_BY(mutex_);         ///< a PeerBatch so far
+  std::string outgoing_ ABSL_GUARDED_BY(mutex_);  ///< a PeerBatch so far, of calls and answers
+  std::string letters_ ABSL_GUARDED_BY(mutex_);   ///< the same, of letters
   size_t last_batch_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< the next one is likely to have as many
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
   size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< of calls

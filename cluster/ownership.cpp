@@ -15,10 +15,13 @@ KnownOwner owner_by(const Holding& holding, const NodeName& self) {
 }
 
 Baton::Baton(NodeName self, Holding stored, BatonLimits limits)
-    : self_(std::move(self)), limits_(limits), holding_(std::move(stored)) {}
+    : self_(std::move(self)),
+      limits_(limits),
+      holding_(std::move(stored)),
+      patience_micros_(limits.patience_micros) {}
 
 void Baton::start(SteadyTime now, Outputs& out) {
-  heard_ = now;
+  hear(now);
   switch (holding_.kind) {
     case Kind::absent:
       return;
@@ -48,17 +51,25 @@ void Baton::receive(const NodeName& from, const baton::Message& message, SteadyT
 }
 
 void Baton::tick(SteadyTime now, Outputs& out) {
-  if (calls_held() && now.micros - held_since_.micros >= limits_.held_micros_max) {
+  if (calls_held() && now.micros - held_since_.micros >= hold_micros_) {
     stage_ = Stage::copying;
     serving_ = true;
-    hold_after_ = {now.micros + limits_.patience_micros};
+    // Why longer: a disk may be too slow for less. Why not at once: calls are to get on between.
+    hold_after_ = {now.micros + hold_micros_};
+    hold_micros_ = std::min(2 * hold_micros_, limits_.held_micros_max);
     hold_in_vain_ = answered_ <= held_since_;
     out.emplace_back(baton::ResumeCalls{});
   }
   if (stage_ == Stage::copying) maybe_hold(now, out);
-  if (stage_ == Stage::resting || now.micros - heard_.micros < limits_.patience_micros) return;
+  if (stage_ == Stage::resting || now.micros - heard_.micros < patience_micros_) return;
   heard_ = now;
+  patience_micros_ = std::min(2 * patience_micros_, limits_.patience_micros_max);
   say_again(out);
+}
+
+void Baton::hear(SteadyTime now) {
+  heard_ = now;
+  patience_micros_ = limits_.patience_micros;
 }
 
 // --- Giving.
@@ -72,8 +83,10 @@ void Baton::offer(SteadyTime now, Outputs& out) {
   taker_ = wanted_;
   ++attempt_;
   readable_ = sent_ = kept_ = end_ = 0;
-  caught_up_ = hold_in_vain_ = false;
-  heard_ = answered_ = hold_after_ = now;
+  caught_up_ = hold_in_vain_ = flushed_ = nearly_said_ = false;
+  hold_micros_ = limits_.held_micros;
+  answered_ = hold_after_ = now;
+  hear(now);
   out.emplace_back(baton::Send{taker_, baton::Offer{{holding_.epoch.value + 1}, attempt_}});
 }
 
@@ -88,7 +101,8 @@ void Baton::stop_giving(Outputs& out) {
 void Baton::on(const NodeName& from, const baton::Accept& accept, SteadyTime now, Outputs& out) {
   if (stage_ != Stage::offering || accept.attempt != attempt_ || from != taker_) return;
   stage_ = Stage::copying;
-  heard_ = answered_ = now;
+  answered_ = now;
+  hear(now);
   out.emplace_back(baton::StartCopy{attempt_});
 }
 
@@ -114,11 +128,20 @@ void Baton::send_rows(Outputs& out) {
 
 void Baton::maybe_hold(SteadyTime now, Outputs& out) {
   if (stage_ != Stage::copying || !caught_up_ || readable_ - kept_ > limits_.lag_max) return;
+  if (!flushed_) return say_nearly(out);
   if (now < hold_after_ || hold_in_vain_) return;
   stage_ = Stage::holding;
   serving_ = false;
   held_since_ = now;
   out.emplace_back(baton::HoldCalls{++hold_number_});
+}
+
+void Baton::say_nearly(Outputs& out) {
+  if (std::exchange(nearly_said_, true)) return;
+  baton::Rows none{attempt_, sent_ + 1, sent_, false, kept_};
+  none.nearly = true;
+  out.emplace_back(baton::Send{taker_, none});
+  out.emplace_back(baton::PutIdleAway{});
 }
 
 void Baton::held(uint64_t number, uint64_t end, SteadyTime, Outputs& out) {
@@ -131,8 +154,10 @@ void Baton::held(uint64_t number, uint64_t end, SteadyTime, Outputs& out) {
 
 void Baton::on(const NodeName& from, const baton::Kept& kept, SteadyTime now, Outputs& out) {
   if (!giving() || kept.attempt != attempt_ || from != taker_) return;
-  heard_ = answered_ = now;
+  answered_ = now;
+  hear(now);
   hold_in_vain_ = false;
+  flushed_ = flushed_ || kept.flushed;
   kept_ = std::max(kept_, kept.up_to);
   // What was complete once lacks what came since, where calls went on meanwhile.
   if (stage_ == Stage::passing && kept.complete && kept.up_to == end_) return pass(out);
@@ -189,8 +214,9 @@ void Baton::on(const NodeName& from, const baton::Offer& offer, SteadyTime now, 
   out.emplace_back(baton::Erase{});
   record({Kind::receiving, offer.epoch, from, offer.attempt}, out);
   stage_ = Stage::taking;
-  kept_ = 0;
-  heard_ = now;
+  kept_ = durable_ = 0;
+  flushed_ = false;
+  hear(now);
   out.emplace_back(baton::Send{from, baton::Accept{offer.attempt}});
 }
 
@@ -210,17 +236,28 @@ void Baton::on(const NodeName& from, const baton::Rows& rows, SteadyTime now, Ou
     out.emplace_back(baton::Send{from, baton::Lost{rows.attempt}});
     return;
   }
-  heard_ = now;
+  hear(now);
   if (rows.first <= kept_ + 1 && rows.last > kept_) {
     // Where waiting: calls went on at the giver's after it had said that this was all.
     out.emplace_back(baton::Store{kept_ + 1});
     kept_ = rows.last;
   }
-  if (rows.end && rows.last == kept_ && stage_ == Stage::taking) {
+  const bool end = rows.end && rows.last == kept_;
+  if (end || (rows.nearly && !flushed_)) flush(out);
+  if (end && stage_ == Stage::taking) {
     record({Kind::complete, holding_.epoch, holding_.peer, holding_.attempt}, out);
     stage_ = Stage::waiting;
   }
-  out.emplace_back(baton::Send{from, baton::Kept{rows.attempt, kept_, stage_ == Stage::waiting}});
+  // Why durable: whoever says that all of it is here is believed.
+  const bool complete = stage_ == Stage::waiting && durable_ == kept_;
+  out.emplace_back(baton::Send{from, baton::Kept{rows.attempt, kept_, complete, flushed_}});
+}
+
+void Baton::flush(Outputs& out) {
+  flushed_ = true;
+  if (durable_ == kept_) return;
+  out.emplace_back(baton::Flush{});
+  durable_ = kept_;
 }
 
 void Baton::on(const NodeName& from, const baton::Take& take, SteadyTime now, Outputs& out) {
@@ -278,7 +315,7 @@ void Baton::say_again(Outputs& out) {
     case Stage::passing: {
       // From what is known to have arrived; without rows it still asks for an answer.
       sent_ = kept_;
-      end_sent_ = false;
+      end_sent_ = nearly_said_ = false;
       const size_t before = out.size();
       send_rows(out);
       if (out.size() == before) {

@@ -66,12 +66,16 @@ struct Rows {
   uint64_t last = 0;  ///< below `first`: none, but the end may be told
   bool end = false;   ///< there are no more, and none will come
   uint64_t kept = 0;  ///< by the taker, as the giver knows it: who kept less forgot some
+  /// There are few more. Why it is said: what is durable before calls are held is not waited for
+  /// while they are.
+  bool nearly = false;
 };
-/// "Durable here up to this position; complete: all of it, and that is recorded."
+/// "Here up to this position; complete: all of it, durable, and that is recorded."
 struct Kept {
   uint64_t attempt = 0;
   uint64_t up_to = 0;
   bool complete = false;
+  bool flushed = false;  ///< most of it is durable, after it was said that few would come
 };
 /// "I know nothing (any more) of this attempt": begin anew.
 struct Lost {
@@ -108,16 +112,20 @@ struct Send {
 };
 /// Remove every row of the shard, durably.
 struct Erase {};
-/// Make the rows of the message at hand durable, from this position on.
+/// Take the rows of the message at hand, from this position on.
 struct Store {
   uint64_t first = 1;
 };
+/// Make every row that was taken durable.
+struct Flush {};
 /// Begin to read rows as of now, and after them every change made from now on; say `readable` as
 /// far as rows can be sent. Those after `Baton::let_go` are kept for sending again.
 struct StartCopy {
   uint64_t attempt = 0;
 };
 struct StopCopy {};
+/// Calls are to be held soon: put away what is idle now. Why: it need not be while they are.
+struct PutIdleAway {};
 /// Hold calls, let the changes under way finish, then say `held` with the last position.
 struct HoldCalls {
   uint64_t number = 0;
@@ -133,16 +141,18 @@ struct StopServing {
   NodeName to;
 };
 
-using Output = std::variant<Record, Send, Erase, Store, StartCopy, StopCopy, HoldCalls, ResumeCalls,
-                            Serve, StopServing>;
+using Output = std::variant<Record, Send, Erase, Store, Flush, StartCopy, StopCopy, PutIdleAway,
+                            HoldCalls, ResumeCalls, Serve, StopServing>;
 
 }  // namespace baton
 
 struct BatonLimits {
-  uint64_t window = 64;               ///< positions that may be under way
-  uint64_t lag_max = 16;              ///< positions to go when calls are held
-  int64_t held_micros_max = 200'000;  ///< then calls go on, and it is tried again
-  int64_t patience_micros = 100'000;  ///< without an answer, then things are said again
+  uint64_t window = 64;           ///< positions that may be under way
+  uint64_t lag_max = 16;          ///< positions to go when calls are held
+  int64_t held_micros = 200'000;  ///< then calls go on, and it is tried again for twice as long
+  int64_t held_micros_max = 8'000'000;    ///< shorter than calls wait
+  int64_t patience_micros = 100'000;      ///< without an answer; the next time for twice as long
+  int64_t patience_micros_max = 400'000;  ///< the longest
 };
 
 /// One shard on one node: gives it, takes it, or rests.
@@ -214,6 +224,9 @@ class Baton {
   }
 
   void record(Holding holding, Outputs& out);
+  void flush(Outputs& out);
+  void hear(SteadyTime now);
+  void say_nearly(Outputs& out);
   void serve(SteadyTime now, Outputs& out);
   void stop_giving(Outputs& out);
   void offer_if_wanted(SteadyTime now, Outputs& out);
@@ -241,11 +254,16 @@ class Baton {
   uint64_t kept_ = 0;  ///< by the taker: as the giver knows it, and as the taker is
   uint64_t end_ = 0;   ///< where passing
   bool end_sent_ = false;
+  bool flushed_ = false;  ///< by the taker, since few were to come: as `kept_` is
+  bool nearly_said_ = false;
+  uint64_t durable_ = 0;  ///< where taking
   uint64_t hold_number_ = 0;
+  int64_t hold_micros_ = 0;  ///< how long calls are held, this time
   SteadyTime held_since_;
   SteadyTime hold_after_;      ///< not earlier
   bool hold_in_vain_ = false;  ///< the taker was silent all the while, and is still
   SteadyTime heard_;           ///< or said, last
+  int64_t patience_micros_;
   SteadyTime answered_;
 };
 

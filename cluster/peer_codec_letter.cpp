@@ -20,11 +20,13 @@ void write(const baton::Rows& rows, Wire& out) {
   out.set_last(rows.last);
   out.set_all(rows.end);
   out.set_kept(rows.kept);
+  out.set_nearly(rows.nearly);
 }
 void write(const baton::Kept& kept, Wire& out) {
   out.set_kind(Wire::KIND_KEPT);
   out.set_last(kept.up_to);
   out.set_all(kept.complete);
+  out.set_flushed(kept.flushed);
 }
 void write(const baton::Lost&, Wire& out) { out.set_kind(Wire::KIND_LOST); }
 void write(const baton::Take& take, Wire& out) {
@@ -47,9 +49,9 @@ std::optional<baton::Message> message_in(const Wire& in) {
     case Wire::KIND_ACCEPT:
       return baton::Accept{attempt};
     case Wire::KIND_ROWS:
-      return baton::Rows{attempt, in.first(), in.last(), in.all(), in.kept()};
+      return baton::Rows{attempt, in.first(), in.last(), in.all(), in.kept(), in.nearly()};
     case Wire::KIND_KEPT:
-      return baton::Kept{attempt, in.last(), in.all()};
+      return baton::Kept{attempt, in.last(), in.all(), in.flushed()};
     case Wire::KIND_LOST:
       return baton::Lost{attempt};
     case Wire::KIND_TAKE:

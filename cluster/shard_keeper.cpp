@@ -174,8 +174,11 @@ void ShardKeeper::step(Shard shard, const Decide& decide, const ShardLetter* let
 
 Status ShardKeeper::perform(Shard shard, const baton::Output& output, const ShardLetter* letter) {
   Kept& it = kept(shard);
-  if (const auto* wish = std::get_if<baton::Record>(&output)) return record(shard, wish->holding);
+  if (const auto* wish = std::get_if<baton::Record>(&output)) {
+    return host_.record(shard, wish->holding);
+  }
   if (std::holds_alternative<baton::Erase>(output)) return host_.erase(shard);
+  if (std::holds_alternative<baton::Flush>(output)) return host_.flush();
   if (const auto* rows = std::get_if<baton::Store>(&output)) {
     return store(shard, rows->first, *letter);
   }
@@ -183,6 +186,8 @@ Status ShardKeeper::perform(Shard shard, const baton::Output& output, const Shar
     return host_.serve(shard, serve->epoch);
   }
   if (const auto* stop = std::get_if<baton::StopServing>(&output)) {
+    spdlog::info("shard {} is node {}'s, its calls waited for {} ms", shard.value, stop->to.value,
+                 (options_.now().micros - it.held_at.micros) / 1'000);
     return host_.stop_serving(shard, stop->to, it.baton->holding().epoch);
   }
   if (const auto* letter_out = std::get_if<baton::Send>(&output)) {
@@ -191,8 +196,11 @@ Status ShardKeeper::perform(Shard shard, const baton::Output& output, const Shar
     it.outflow.emplace(Outflow{host_.copy(shard), copy->attempt, {}});
   } else if (std::holds_alternative<baton::StopCopy>(output)) {
     it.outflow.reset();
+  } else if (std::holds_alternative<baton::PutIdleAway>(output)) {
+    host_.put_idle_away(shard);
   } else if (const auto* hold = std::get_if<baton::HoldCalls>(&output)) {
     it.hold = hold->number;
+    it.held_at = options_.now();
     host_.hold(shard, [this, shard, number = hold->number] {
       thread_.post([this, shard, number] { on_held(shard, number); });
     });
@@ -203,23 +211,13 @@ Status ShardKeeper::perform(Shard shard, const baton::Output& output, const Shar
   return absl::OkStatus();
 }
 
-Status ShardKeeper::record(Shard shard, const Holding& holding) {
-  // Why: whoever says that all of it is here is believed.
-  if (holding.kind == Holding::Kind::complete) {
-    if (Status status = host_.flush(); !status.ok()) return status;
-  }
-  return host_.record(shard, holding);
-}
-
 Status ShardKeeper::store(Shard shard, uint64_t first, const ShardLetter& letter) {
   const auto& sent = std::get<baton::Rows>(letter.message);
   for (uint64_t position = first; position <= sent.last; ++position) {
     Status status = host_.take(shard, letter.rows[position - sent.first]);
     if (!status.ok()) return status;
   }
-  // Calls went on at the giver's after it had said that this was all: these rows are as complete.
-  const bool complete = kept(shard).baton->holding().kind == Holding::Kind::complete;
-  return complete ? host_.flush() : absl::OkStatus();
+  return absl::OkStatus();
 }
 
 void ShardKeeper::send(Shard shard, const baton::Send& send) {

@@ -71,6 +71,7 @@ class ShardKeeper final : public ShardsView {
     bool passed = false;  ///< just now
     NodeName taker;       ///< of the last offer
     uint64_t hold = 0;    ///< number of the hold under way; 0: calls go on
+    SteadyTime held_at;   ///< since when, where they do not
   };
   using Decide = std::function<void(Baton&, SteadyTime, Baton::Outputs&)>;
 
@@ -78,7 +79,6 @@ class ShardKeeper final : public ShardsView {
   /// Has the shard's Baton decide, `letter` being at hand, and does what it says.
   void step(Shard shard, const Decide& decide, const ShardLetter* letter = nullptr);
   Status perform(Shard shard, const baton::Output& output, const ShardLetter* letter);
-  Status record(Shard shard, const Holding& holding);
   Status store(Shard shard, uint64_t first, const ShardLetter& letter);
   void send(Shard shard, const baton::Send& send);
   void send_rows(Shard shard, const NodeName& to, const baton::Rows& rows);

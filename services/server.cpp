@@ -58,10 +58,10 @@ constexpr size_t k_receive_bytes_min = 16U << 20;
 constexpr int k_max_metadata_bytes = 16 << 10;
 
 /// Pieces of rows (of some 128 KiB) under way of a shard that moves, and still to go when its calls
-/// are held; and how long they are held at most.
+/// are held; and how long they are held, the first time.
 constexpr uint64_t k_move_window = 16;
 constexpr uint64_t k_move_lag_max = 4;
-constexpr int64_t k_move_held_micros_max = 1'000'000;
+constexpr int64_t k_move_held_micros = 1'000'000;
 
 std::optional<PeerCertificates> certificates(const Config& config) {
   if (config.peer_certificate.empty()) return std::nullopt;
@@ -321,7 +321,7 @@ void RunningServer::keep_shards() {
                            .shard_count = config_.shard_count,
                            .limits = {.window = k_move_window,
                                       .lag_max = k_move_lag_max,
-                                      .held_micros_max = k_move_held_micros_max},
+                                      .held_micros = k_move_held_micros},
                            .now = [this] { return clock_.steady(); },
                            .random =
                                [this] {

@@ -36,6 +36,27 @@ TEST(Registry, PutsAwayWhatIsIdleWithASnapshotAfterManyChanges) {
   EXPECT_EQ(world.journal.snapshots, 1) << "few events are read as fast as a snapshot";
 }
 
+/// A shard that is about to move: what is left is soon put away while calls wait.
+TEST(Registry, PutsAwayWhatOfAShardIsNotInUse) {
+  ActorWorld world({.bytes_max = 1 << 20, .idle_micros_max = 60'000'000});
+  world.journal.let_all_pass();
+  for (const char* key : {"a", "b", "watched"}) world.append(key, "x");
+  world.ask("watched", Follow{Version{2}, 1});
+  world.clock.steady_now.micros += 2'000'000;
+  world.append("b", "x");
+  const Shard shard = world.address("a").shard;
+  world.registry().put_idle_away({static_cast<uint16_t>(shard.value + 1)});
+  world.run();
+  EXPECT_TRUE(world.registry().is_live(world.address("a"))) << "of another shard";
+  for (const char* key : {"a", "b", "watched"}) {
+    world.registry().put_idle_away(world.address(key).shard);
+  }
+  world.run();
+  EXPECT_FALSE(world.registry().is_live(world.address("a")));
+  EXPECT_TRUE(world.registry().is_live(world.address("b"))) << "used just now";
+  EXPECT_TRUE(world.registry().is_live(world.address("watched")));
+}
+
 TEST(Registry, KeepsWhatIsWatched) {
   ActorWorld world({.bytes_max = 1 << 20, .idle_micros_max = 1'000'000});
   world.journal.let_all_pass();

@@ -14,7 +14,7 @@ BatonWorld::BatonWorld(uint64_t seed, BatonMutant mutant)
   limits_.window = 3;
   limits_.lag_max = 2;
   limits_.patience_micros = pick({15'000, 100'000});
-  limits_.held_micros_max = pick({40'000, 200'000});
+  limits_.held_micros = pick({40'000, 200'000});
   for (const char* name : {"a", "b", "c"}) {
     Node node;
     node.name = {name};
@@ -49,6 +49,9 @@ void BatonWorld::crash(Node& node) {
   ++crashes_;
   if (mutant_ == BatonMutant::forgets_record && chance(50)) node.stored = node.stored_before;
   if (node.in_flight) finish_append(node, false);
+  if (node.rows.size() > node.durable_rows) {
+    node.rows.resize(node.durable_rows + draw(node.rows.size() - node.durable_rows + 1));
+  }
   node.baton.reset();
   node.serving = node.hold = false;
   node.hold_asked.reset();
@@ -126,13 +129,11 @@ void BatonWorld::append(Node& node) {
 
 void BatonWorld::finish_append(Node& node, bool acknowledge) {
   const uint64_t row = *std::exchange(node.in_flight, std::nullopt);
-  if (acknowledge) {
-    node.rows.push_back(row);
-    acknowledged_.push_back(row);
-    return;
-  }
-  unknown_.push_back(row);
-  if (chance(50)) node.rows.push_back(row);
+  (acknowledge ? acknowledged_ : unknown_).push_back(row);
+  if (!acknowledge && chance(50)) return;
+  node.rows.push_back(row);
+  // The log has it, whatever else is in the store.
+  if (node.durable_rows == node.rows.size() - 1) node.durable_rows = node.rows.size();
 }
 
 void BatonWorld::carry_out(Node& node, Baton::Outputs outputs, const Letter* cause, bool faults) {
@@ -152,6 +153,9 @@ void BatonWorld::perform(Node& node, const baton::Output& output, const Letter* 
     post(node, *send, faults);
   } else if (std::holds_alternative<baton::Erase>(output)) {
     if (mutant_ != BatonMutant::keeps_old_rows) node.rows.clear();
+    node.durable_rows = node.rows.size();
+  } else if (std::holds_alternative<baton::Flush>(output)) {
+    if (mutant_ != BatonMutant::never_flushes) node.durable_rows = node.rows.size();
   } else if (const auto* store = std::get_if<baton::Store>(&output)) {
     const auto& rows = std::get<baton::Rows>(cause->message);
     node.rows.insert(node.rows.end(),

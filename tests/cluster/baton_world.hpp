@@ -19,6 +19,7 @@ enum class BatonMutant : uint8_t {
   serves_while_held,    ///< calls go on although they are to be held
   keeps_old_rows,       ///< what is to be erased stays
   serves_after_giving,  ///< StopServing is not heard
+  never_flushes,        ///< a crash loses rows that were said to be durable
 };
 
 /// Three nodes that pass one shard around, over a network that loses, repeats, delays and reorders,
@@ -40,7 +41,8 @@ class BatonWorld {
     NodeName name;
     Holding stored;
     Holding stored_before;
-    std::vector<uint64_t> rows;  ///< durable
+    std::vector<uint64_t> rows;
+    size_t durable_rows = 0;  ///< a crash may lose those behind
     std::unique_ptr<Baton> baton;
     bool serving = false;  ///< as the outputs said
     bool hold = false;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "cluster/peer_codec.hpp"
@@ -45,8 +46,12 @@ class Echoing final : public PeerServer {
 class Links : public ::testing::Test {
  protected:
   void connect() {
-    a_session_ = a_->open([this](std::string batch) { to_b_.push_back(std::move(batch)); });
-    b_session_ = b_->open([this](std::string batch) { to_a_.push_back(std::move(batch)); });
+    a_session_ = a_->open([this](std::string batch, Link::Content content) {
+      to_b_.push_back(std::move(batch));
+      contents_.push_back(content);
+    });
+    b_session_ =
+        b_->open([this](std::string batch, Link::Content) { to_a_.push_back(std::move(batch)); });
   }
   void exchange() {
     while (!to_a_.empty() || !to_b_.empty()) {
@@ -66,6 +71,7 @@ class Links : public ::testing::Test {
   Link::Session b_session_ = 0;
   std::vector<std::string> to_a_;
   std::vector<std::string> to_b_;
+  std::vector<Link::Content> contents_;  ///< of what went to b
   Echoing server_;
   SteadyTime now_{1'000'000};
 };
@@ -90,6 +96,22 @@ TEST_F(Links, SendWhatOneBurstHasInOneBatch) {
   EXPECT_EQ(to_b_.size(), 1U);
   exchange();
   for (const Told& one : told) EXPECT_EQ(one.body, "x");
+}
+
+TEST_F(Links, SendLettersApartFromCalls) {
+  connect();
+  Told call;
+  Told letters[2];
+  {
+    const Burst burst;
+    a_->ask({"Echo", "default", "1", 1'000'000, true}, now_, &letters[0]);
+    ask("call", call);
+    a_->ask({"Echo", "default", "2", 1'000'000, true}, now_, &letters[1]);
+  }
+  EXPECT_THAT(contents_, testing::ElementsAre(Link::Content::letters, Link::Content::calls));
+  exchange();
+  EXPECT_THAT(server_.bodies, testing::ElementsAre("1", "2", "call"));
+  EXPECT_EQ(call.times + letters[0].times + letters[1].times, 3);
 }
 
 TEST_F(Links, SendALargeBatchBeforeItsBurstEnds) {

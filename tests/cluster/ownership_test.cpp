@@ -1,5 +1,6 @@
 #include "cluster/ownership.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/cluster/baton_world.hpp"
@@ -47,7 +48,7 @@ TEST(Baton, HoldsCallsOnceForATakerThatSaysNothingMore) {
   baton.want(taker, 7, now, out);
   baton.receive(taker, baton::Accept{8}, now, out);
   baton.readable(8, 2, true, now, out);
-  baton.receive(taker, baton::Kept{8, 2, false}, now, out);
+  baton.receive(taker, baton::Kept{8, 2, false, true}, now, out);
   EXPECT_EQ(count<baton::HoldCalls>(out), 1);
   baton.held(1, 3, now, out);
   out.clear();
@@ -73,6 +74,7 @@ TEST(Baton, SaysTheEndOnceHoweverOftenItIsAnswered) {
   baton.want(taker, 7, now, out);
   baton.receive(taker, baton::Accept{8}, now, out);
   baton.readable(8, 2, true, now, out);
+  baton.receive(taker, baton::Kept{8, 0, false, true}, now, out);
   ASSERT_EQ(count<baton::HoldCalls>(out), 1);
   out.clear();
   baton.held(1, 3, now, out);
@@ -94,6 +96,85 @@ TEST(Baton, SaysTheEndOnceHoweverOftenItIsAnswered) {
   EXPECT_TRUE(again.end);
 }
 
+/// What is durable before need not be waited for while calls are held.
+TEST(Baton, HasTheTakerFlushBeforeItHoldsCalls) {
+  const NodeName taker{"b"};
+  SteadyTime now{1'000'000};
+  Baton giver({"a"}, {Holding::Kind::owned, {1}, {}, 0}, {});
+  Baton::Outputs out;
+  giver.start(now, out);
+  giver.want(taker, 7, now, out);
+  giver.receive(taker, baton::Accept{8}, now, out);
+  out.clear();
+  giver.readable(8, 2, true, now, out);
+  ASSERT_EQ(count<baton::Send>(out), 2);
+  EXPECT_TRUE(std::get<baton::Rows>(std::get<baton::Send>(out[1]).message).nearly);
+  EXPECT_EQ(count<baton::PutIdleAway>(out), 1);
+  giver.receive(taker, baton::Kept{8, 2, false, false}, now, out);
+  EXPECT_EQ(count<baton::HoldCalls>(out), 0);
+  EXPECT_EQ(count<baton::Send>(out), 2) << "it is said once, while the taker is at it";
+  giver.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+  EXPECT_EQ(count<baton::HoldCalls>(out), 1);
+
+  Baton other(taker, {Holding::Kind::absent, {1}, {"a"}, 0}, {});
+  Baton::Outputs theirs;
+  other.start(now, theirs);
+  other.receive({"a"}, baton::Offer{{2}, 8}, now, theirs);
+  other.receive({"a"}, baton::Rows{8, 1, 2, false, 0}, now, theirs);
+  EXPECT_EQ(count<baton::Flush>(theirs), 0);
+  for (int i = 0; i < 3; ++i) {
+    other.receive({"a"}, baton::Rows{8, 3, 2, false, 0, true}, now, theirs);
+    EXPECT_TRUE(std::get<baton::Kept>(std::get<baton::Send>(theirs.back()).message).flushed);
+    EXPECT_EQ(count<baton::Flush>(theirs), 1) << "however often it is said";
+  }
+  theirs.clear();
+  other.receive({"a"}, baton::Rows{8, 3, 3, true, 2}, now, theirs);
+  EXPECT_EQ(count<baton::Flush>(theirs), 1);
+  EXPECT_TRUE(std::get<baton::Kept>(std::get<baton::Send>(theirs.back()).message).complete);
+  // Calls go on there: these rows are durable when it is said again that they are all.
+  theirs.clear();
+  other.receive({"a"}, baton::Rows{8, 4, 4, false, 3}, now, theirs);
+  EXPECT_EQ(count<baton::Flush>(theirs), 0);
+  EXPECT_FALSE(std::get<baton::Kept>(std::get<baton::Send>(theirs.back()).message).complete);
+  other.receive({"a"}, baton::Rows{8, 5, 4, true, 3}, now, theirs);
+  EXPECT_EQ(count<baton::Flush>(theirs), 1);
+  EXPECT_TRUE(std::get<baton::Kept>(std::get<baton::Send>(theirs.back()).message).complete);
+}
+
+/// Found by faults: a disk that took half a second a sync never had the end durable in the time
+/// that calls were held for, however often it was tried.
+TEST(Baton, HoldsCallsLongerForATakerThatIsSlow) {
+  const BatonLimits limits;
+  const NodeName taker{"b"};
+  SteadyTime now{1'000'000};
+  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, limits);
+  Baton::Outputs out;
+  baton.start(now, out);
+  baton.want(taker, 7, now, out);
+  baton.receive(taker, baton::Accept{8}, now, out);
+  baton.readable(8, 2, true, now, out);
+  baton.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+  std::vector<int64_t> held;
+  for (uint64_t number = 1; number <= 7; ++number) {
+    while (count<baton::HoldCalls>(out) == 0) {
+      now.micros += 1'000;
+      baton.tick(now, out);
+    }
+    out.clear();
+    baton.held(number, 2, now, out);
+    const int64_t since = now.micros;
+    while (count<baton::ResumeCalls>(out) == 0) {
+      now.micros += 1'000;
+      baton.tick(now, out);
+    }
+    held.push_back(now.micros - since);
+    out.clear();
+    baton.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+  }
+  EXPECT_THAT(held, testing::ElementsAre(200'000, 400'000, 800'000, 1'600'000, 3'200'000, 6'400'000,
+                                         limits.held_micros_max));
+}
+
 class BatonMutants : public ::testing::TestWithParam<BatonMutant> {};
 
 TEST_P(BatonMutants, AreFound) {
@@ -107,7 +188,8 @@ INSTANTIATE_TEST_SUITE_P(All, BatonMutants,
                          ::testing::Values(BatonMutant::forgets_record,
                                            BatonMutant::serves_while_held,
                                            BatonMutant::keeps_old_rows,
-                                           BatonMutant::serves_after_giving));
+                                           BatonMutant::serves_after_giving,
+                                           BatonMutant::never_flushes));
 
 }  // namespace
 }  // namespace parley

@@ -24,8 +24,13 @@ TEST(ShardLetter, ComesAsItWasSent) {
   EXPECT_EQ(rows.last, 4U);
   EXPECT_EQ(rows.kept, 2U);
   EXPECT_TRUE(rows.end);
-  EXPECT_FALSE(through(baton::Rows{9, 3, 2, false, 2}).end) << "no rows";
-  const auto kept = through(baton::Kept{9, 4, true});
+  EXPECT_FALSE(rows.nearly);
+  const auto none = through(baton::Rows{9, 3, 2, false, 2, true});
+  EXPECT_FALSE(none.end);
+  EXPECT_TRUE(none.nearly);
+  EXPECT_TRUE(through(baton::Kept{9, 4, false, true}).flushed);
+  const auto kept = through(baton::Kept{9, 4, true, false});
+  EXPECT_FALSE(kept.flushed);
   EXPECT_EQ(kept.up_to, 4U);
   EXPECT_TRUE(kept.complete);
   EXPECT_EQ(through(baton::Lost{9}).attempt, 9U);

@@ -28,8 +28,7 @@ class FakeNode final : public ShardHost {
         ShardKeeper::Options{
             .self = self_,
             .shard_count = 1,
-            .limits =
-                {.window = 4, .lag_max = 2, .held_micros_max = 50'000, .patience_micros = 20'000},
+            .limits = {.window = 4, .lag_max = 2, .held_micros = 50'000, .patience_micros = 20'000},
             .now =
                 [this] {
                   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -95,6 +94,7 @@ class FakeNode final : public ShardHost {
     return absl::OkStatus();
   }
   Status flush() override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(flush_millis));
     const std::lock_guard lock(mutex_);
     if (Status status = may_fail(); !status.ok()) return status;
     unflushed_ = false;
@@ -112,6 +112,7 @@ class FakeNode final : public ShardHost {
     }
     held();
   }
+  void put_idle_away(Shard) override {}
   Status settle() override {
     const std::lock_guard lock(mutex_);
     return may_fail();
@@ -151,6 +152,7 @@ class FakeNode final : public ShardHost {
   std::atomic<bool> connected{true};      ///< the way to the other one
   std::atomic<int64_t> ahead{0};          ///< of the clock
   std::atomic<size_t> largest_letter{0};  ///< that was sent
+  std::atomic<int> flush_millis{0};       ///< how long it takes
   std::unique_ptr<ShardKeeper> keeper;
 
  private:
@@ -294,6 +296,18 @@ TEST_F(TwoKeepers, WaitForATakerThatIsAwayWithoutACopy) {
   EXPECT_EQ(giver.keeper->look()[0].wanted, NodeName{"b"}) << "it is still to go there";
   giver.connected = node({"b"}).connected = true;
   ASSERT_TRUE(eventually([&] { return node({"b"}).serving(); }));
+  expect_all_at({"b"});
+}
+
+/// Where calls were held for a set time only, it was tried for ever.
+TEST_F(TwoKeepers, PassAShardToASlowDiskWhileItIsWrittenTo) {
+  for (int i = 0; i < 10; ++i) append();
+  node({"b"}).flush_millis = 300;
+  ask({"b"});
+  ASSERT_TRUE(eventually([&] {
+    append();
+    return node({"b"}).serving();
+  }));
   expect_all_at({"b"});
 }
 

@@ -1,36 +1,18 @@
 #include "tests/support/cluster_nodes.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <set>
-#include <sys/socket.h>
 #include <thread>
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 
+#include "tests/support/free_port.hpp"
 #include "tests/support/requests.hpp"
 
 namespace parley::test {
-namespace {
-
-int free_port() {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  EXPECT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(listener);
-  return ntohs(address.sin_port);
-}
-
-}  // namespace
-
 ClusterNodes::ClusterNodes(std::string dir, const std::vector<NodePlace>& places,
                            std::vector<std::string> flags, std::vector<std::string> journals)
     : dir_(std::move(dir)), flags_(std::move(flags)), journals_(std::move(journals)) {

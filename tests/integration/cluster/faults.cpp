@@ -170,9 +170,7 @@ Fault Faults::slow_disk() {
   const bool own = rig_.shape() == Shape::own_storage;
   const int host = own ? node() : Rig::k_nodes_max;
   const milliseconds delay(pick(20, 600));
-  // Not while all shards are to move: a node whose disk is as slow as this gets none
-  // (docs/cluster).
-  return {"slow disk", own ? std::set<int>{host} : both_databases(), length(),
+  return {"slow disk", own ? std::set<int>{} : both_databases(), length(),
           [=, this] { rig_.set_disk_delay(host, delay); },
           [=, this] { rig_.set_disk_delay(host, milliseconds(0)); }};
 }
