@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_split.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,8 +26,8 @@
 ///
 /// PARLEY_SHAPE: "static" or "shared". PARLEY_SEED: drawn where it is not given.
 /// PARLEY_CHAOS_SECONDS: for so long faults are begun. PARLEY_CHAOS_ONLY: the name of the one fault
-/// that there is to be. PARLEY_CHAOS_KEEP: a directory for what nodes and databases wrote, which
-/// stays.
+/// that there is to be, or names with a comma between of those that are to be at once.
+/// PARLEY_CHAOS_KEEP: a directory for what nodes and databases wrote, which stays.
 namespace parley::test {
 namespace {
 
@@ -74,11 +75,12 @@ class Chaos : public testing::Test {
     std::vector<Fault> at_once;
     std::set<int> taken;
     // Of six times three alone, two in pairs, one with two others.
-    static constexpr std::array<int, 6> k_at_once{1, 1, 1, 2, 2, 3};
-    const int most = only_.empty() ? k_at_once[random_() % k_at_once.size()] : 1;
-    while (static_cast<int>(at_once.size()) < most) {
+    static constexpr std::array<size_t, 6> k_at_once{1, 1, 1, 2, 2, 3};
+    const size_t most = only_.empty() ? k_at_once[random_() % k_at_once.size()] : only_.size();
+    for (int drawn = 0; at_once.size() < most; ++drawn) {
+      ASSERT_LT(drawn, 100'000) << "no such faults, or not at once";
       Fault fault = faults_->draw(taken);
-      if (!only_.empty() && fault.name != only_) continue;
+      if (!only_.empty() && fault.name != only_[at_once.size()]) continue;
       if (fault.name.empty()) {
         if (at_once.empty()) continue;
         break;
@@ -177,7 +179,8 @@ class Chaos : public testing::Test {
   std::unique_ptr<Rig> rig_;
   std::unique_ptr<Faults> faults_;
   const Clock::time_point begun_ = Clock::now();
-  const std::string only_ = text_from("PARLEY_CHAOS_ONLY");
+  const std::vector<std::string> only_ =
+      absl::StrSplit(text_from("PARLEY_CHAOS_ONLY"), ',', absl::SkipEmpty());
   std::map<std::string, int> count_;
   int64_t operations_ = 0;
   int64_t acknowledged_ = 0;
