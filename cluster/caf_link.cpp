@@ -43,6 +43,8 @@ struct CafTransport::Shared {
     const auto found = links.find(node);
     return found == links.end() ? nullptr : found->second;
   }
+  std::atomic<bool> serving = false;  ///< queues are served, and letters where they come
+
   /// Why that node may not be linked; empty where it may.
   [[nodiscard]] std::string objection(const Hello& other);
   [[nodiscard]] bool of_other_cluster(const Hello& other) const;
@@ -51,6 +53,11 @@ struct CafTransport::Shared {
   void run(std::function<void()> job) {
     absl::ReaderMutexLock lock(&run_mutex_);
     if (!stopped_) run_(std::move(job));
+  }
+  /// As `run`, but here and now.
+  void run_here(const std::function<void()>& job) {
+    absl::ReaderMutexLock lock(&run_mutex_);
+    if (!stopped_) job();
   }
   /// Nothing is run any more when this is back.
   void stop() {
@@ -205,14 +212,16 @@ void begin(LinkActor* self, const SharedPtr& shared, const LinkPtr& link, const 
   });
   self->state.session = session;
   self->take_batches([shared, link, session](std::string batch, Link::Content content) {
-    if (content == Link::Content::calls) {
+    if (content == Link::Content::calls || !shared->serving) {
       return shared->run([shared, link, session, batch = std::move(batch)] {
         receive(shared, link, session, batch);
       });
     }
     // Here, one after the other.
-    const Burst burst;
-    receive(shared, link, session, batch);
+    shared->run_here([&] {
+      const Burst burst;
+      receive(shared, link, session, batch);
+    });
   });
   shared->run([shared, node = link->peer()] { shared->server.linked(node); });
 }
@@ -403,6 +412,8 @@ void CafTransport::stop() {
   shared_->mutex.AwaitWithTimeout(absl::Condition(&none), k_farewell);
   shared_->stop();
 }
+
+void CafTransport::serve() { shared_->serving = true; }
 
 void CafTransport::ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) {
   const auto link = link_to(to);

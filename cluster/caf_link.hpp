@@ -74,6 +74,9 @@ class CafTransport final : public PeerTransport {
 
   /// Listens and begins to connect. The error says what to do.
   Status start();
+  /// What `run` is given is carried out from now on: letters are taken where they come. Until then
+  /// they wait with all else.
+  void serve();
   /// Ends all links; every waiter is told before this returns.
   void stop();
 

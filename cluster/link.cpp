@@ -16,11 +16,11 @@ Link::~Link() {
   for (PeerWaiter* waiter : waiters) waiter->failed(PeerFailure::lost);
 }
 
-bool Link::full_for(const PeerRequest& request) const {
-  const size_t under_way = request.letter ? letter_bytes_ : pending_bytes_;
+bool Link::full_for(const PeerRequest& request) {
+  const Load& under_way = load(request.letter);
   const size_t bytes_max = request.letter ? limits_.letter_bytes_max : limits_.bytes_max;
-  return pending_.size() >= limits_.requests_max ||
-         (under_way > 0 && under_way + request.body.size() > bytes_max);
+  return under_way.requests >= limits_.requests_max ||
+         (under_way.requests > 0 && under_way.bytes + request.body.size() > bytes_max);
 }
 
 void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
@@ -33,7 +33,9 @@ void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
       const uint64_t id = next_id_++;
       pending_.emplace(
           id, Pending{waiter, {now.micros + request.timeout_micros}, bytes, request.letter});
-      (request.letter ? letter_bytes_ : pending_bytes_) += bytes;
+      Load& under_way = load(request.letter);
+      ++under_way.requests;
+      under_way.bytes += bytes;
       append_request(id, request, request.letter ? letters_ : batch());
       // Why under the lock: the connection may not close between the two.
       waiter = nullptr;
@@ -66,7 +68,7 @@ void Link::close(Session session) {
                           id < first_unsent_ ? PeerFailure::lost : PeerFailure::not_sent);
     }
     pending_.clear();
-    pending_bytes_ = letter_bytes_ = 0;
+    call_load_ = letter_load_ = {};
     outgoing_.clear();
     letters_.clear();
     first_unsent_ = next_id_;
@@ -147,7 +149,9 @@ PeerWaiter* Link::release(uint64_t id) {
   const auto found = pending_.find(id);
   if (found == pending_.end()) return nullptr;
   PeerWaiter* const waiter = found->second.waiter;
-  (found->second.letter ? letter_bytes_ : pending_bytes_) -= found->second.bytes;
+  Load& under_way = load(found->second.letter);
+  --under_way.requests;
+  under_way.bytes -= found->second.bytes;
   pending_.erase(found);
   return waiter;
 }

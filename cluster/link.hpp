@@ -16,7 +16,7 @@
 namespace parley {
 
 struct LinkLimits {
-  size_t requests_max = 1'024;         ///< under way to one peer
+  size_t requests_max = 1'024;         ///< under way to one peer: calls, and as many letters
   size_t bytes_max = 8U << 20;         ///< of requests under way; one alone may have more
   size_t letter_bytes_max = 4U << 20;  ///< of letters, in addition; one alone may have more
   /// A batch that has so many leaves before its burst ends: nodes and the wire work side by side.
@@ -66,9 +66,17 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
     size_t bytes;
     bool letter;
   };
+  /// What is under way of calls or letters. Why apart: calls that are held for a shard to move may
+  /// not keep back the letters that end it.
+  struct Load {
+    size_t requests = 0;
+    size_t bytes = 0;
+  };
   void answer(Session session, uint64_t id, PeerAnswer answer);
-  [[nodiscard]] bool full_for(const PeerRequest& request) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  [[nodiscard]] bool full_for(const PeerRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Load& load(bool letters) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return letters ? letter_load_ : call_load_;
+  }
   /// The one that gathers.
   std::string& batch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void send_batches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -87,8 +95,8 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   std::string letters_ ABSL_GUARDED_BY(mutex_);   ///< the same, of letters
   size_t last_batch_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< the next one is likely to have as many
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
-  size_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< of calls
-  size_t letter_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  Load call_load_ ABSL_GUARDED_BY(mutex_);
+  Load letter_load_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace parley

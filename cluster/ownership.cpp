@@ -83,7 +83,7 @@ void Baton::offer(SteadyTime now, Outputs& out) {
   taker_ = wanted_;
   ++attempt_;
   readable_ = sent_ = kept_ = end_ = 0;
-  caught_up_ = hold_in_vain_ = flushed_ = nearly_said_ = false;
+  caught_up_ = hold_in_vain_ = flushed_ = nearly_ = idle_away_ = false;
   hold_micros_ = limits_.held_micros;
   answered_ = hold_after_ = now;
   hear(now);
@@ -121,14 +121,20 @@ void Baton::send_rows(Outputs& out) {
   const bool end = passing && last == end_;
   // Why the end once: each time is answered, and what each answer brought about would be, too.
   if (last <= sent_ && (!end || end_sent_)) return;
-  out.emplace_back(baton::Send{taker_, baton::Rows{attempt_, sent_ + 1, last, end, kept_}});
-  sent_ = last;
+  say_rows(last, end, out);
   end_sent_ = end;
+}
+
+void Baton::say_rows(uint64_t last, bool end, Outputs& out) {
+  // Why in each: one that gets lost is not missed as long as others are answered.
+  const bool nearly = nearly_ && !flushed_;
+  out.emplace_back(baton::Send{taker_, baton::Rows{attempt_, sent_ + 1, last, end, kept_, nearly}});
+  sent_ = last;
 }
 
 void Baton::maybe_hold(SteadyTime now, Outputs& out) {
   if (stage_ != Stage::copying || !caught_up_ || readable_ - kept_ > limits_.lag_max) return;
-  if (!flushed_) return say_nearly(out);
+  if (!flushed_) return prepare_hold(out);
   if (now < hold_after_ || hold_in_vain_) return;
   stage_ = Stage::holding;
   serving_ = false;
@@ -136,12 +142,13 @@ void Baton::maybe_hold(SteadyTime now, Outputs& out) {
   out.emplace_back(baton::HoldCalls{++hold_number_});
 }
 
-void Baton::say_nearly(Outputs& out) {
-  if (std::exchange(nearly_said_, true)) return;
-  baton::Rows none{attempt_, sent_ + 1, sent_, false, kept_};
-  none.nearly = true;
-  out.emplace_back(baton::Send{taker_, none});
-  out.emplace_back(baton::PutIdleAway{});
+void Baton::prepare_hold(Outputs& out) {
+  // First, because what it writes is to be sent and made durable with the rest.
+  if (!std::exchange(idle_away_, true)) {
+    out.emplace_back(baton::PutIdleAway{});
+  } else if (!std::exchange(nearly_, true)) {
+    say_rows(sent_, false, out);
+  }
 }
 
 void Baton::held(uint64_t number, uint64_t end, SteadyTime, Outputs& out) {
@@ -315,13 +322,10 @@ void Baton::say_again(Outputs& out) {
     case Stage::passing: {
       // From what is known to have arrived; without rows it still asks for an answer.
       sent_ = kept_;
-      end_sent_ = nearly_said_ = false;
+      end_sent_ = false;
       const size_t before = out.size();
       send_rows(out);
-      if (out.size() == before) {
-        out.emplace_back(
-            baton::Send{taker_, baton::Rows{attempt_, kept_ + 1, kept_, false, kept_}});
-      }
+      if (out.size() == before) say_rows(kept_, false, out);
       return;
     }
     case Stage::telling:

@@ -124,7 +124,8 @@ struct StartCopy {
   uint64_t attempt = 0;
 };
 struct StopCopy {};
-/// Calls are to be held soon: put away what is idle now. Why: it need not be while they are.
+/// Calls are to be held soon: put away what is idle now, and what that writes is of the copy. Why:
+/// it need not be done while they are.
 struct PutIdleAway {};
 /// Hold calls, let the changes under way finish, then say `held` with the last position.
 struct HoldCalls {
@@ -226,12 +227,13 @@ class Baton {
   void record(Holding holding, Outputs& out);
   void flush(Outputs& out);
   void hear(SteadyTime now);
-  void say_nearly(Outputs& out);
+  void prepare_hold(Outputs& out);
   void serve(SteadyTime now, Outputs& out);
   void stop_giving(Outputs& out);
   void offer_if_wanted(SteadyTime now, Outputs& out);
   void offer(SteadyTime now, Outputs& out);
   void send_rows(Outputs& out);
+  void say_rows(uint64_t last, bool end, Outputs& out);
   void maybe_hold(SteadyTime now, Outputs& out);
   void pass(Outputs& out);
   void accept_again(const NodeName& from, Outputs& out);
@@ -254,8 +256,9 @@ class Baton {
   uint64_t kept_ = 0;  ///< by the taker: as the giver knows it, and as the taker is
   uint64_t end_ = 0;   ///< where passing
   bool end_sent_ = false;
-  bool flushed_ = false;  ///< by the taker, since few were to come: as `kept_` is
-  bool nearly_said_ = false;
+  bool flushed_ = false;    ///< by the taker, since few were to come: as `kept_` is
+  bool idle_away_ = false;  ///< said, as the next, in this attempt
+  bool nearly_ = false;
   uint64_t durable_ = 0;  ///< where taking
   uint64_t hold_number_ = 0;
   int64_t hold_micros_ = 0;  ///< how long calls are held, this time

@@ -27,7 +27,8 @@ class ShardHost : public ShardGate {
   virtual Status flush() = 0;
   virtual std::unique_ptr<ShardCopy> copy(Shard shard) = 0;
 
-  /// Conversations that are not in use need not be in memory; calls go on.
+  /// Conversations that are not in use need not be in memory; calls go on. What that writes is in
+  /// what copies give out, as a rule.
   virtual void put_idle_away(Shard shard) = 0;
   /// Every change made before `held` is in what copies give out, when it returns OK.
   virtual Status settle() = 0;

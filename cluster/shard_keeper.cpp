@@ -113,8 +113,8 @@ void ShardKeeper::tick() {
     if (!kept(shard).baton) {
       if (kept(shard).anew_at <= now) begin(shard);
     } else if (!kept(shard).baton->resting()) {
-      step(shard, [](Baton& baton, SteadyTime at, Baton::Outputs& out) { baton.tick(at, out); });
       feed(shard);
+      step(shard, [](Baton& baton, SteadyTime at, Baton::Outputs& out) { baton.tick(at, out); });
       set_aside(shard);
     }
   }

@@ -36,7 +36,11 @@ class HostedShards final : public ShardHost {
   void hold(Shard shard, std::function<void()> held) override {
     gate_.hold(shard, std::move(held));
   }
-  void put_idle_away(Shard shard) override { node_.registry.put_idle_away(shard); }
+  void put_idle_away(Shard shard) override {
+    node_.registry.put_idle_away(shard);
+    // What fails here fails when calls are held, and is told then.
+    store_.settle().IgnoreError();
+  }
   void resume(Shard shard) override { gate_.resume(shard); }
   Status serve(Shard shard, Epoch epoch) override;
   Status stop_serving(Shard shard, const NodeName& to, Epoch epoch) override {

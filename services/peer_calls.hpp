@@ -63,8 +63,8 @@ class PeerCall final : public UnaryCall<Request> {
 
 /// What other nodes may ask of this one: methods by their names.
 ///
-/// Owned by the server. Filled before the first link stands, then read by any thread; handlers run
-/// on a thread of a queue.
+/// Owned by the server. Filled before the first link stands, then read by any thread. Handlers of
+/// calls run on a thread of a queue, those of letters on the one that all links share.
 class PeerCalls final : public PeerServer {
  public:
   explicit PeerCalls(Node& node) : node_(node) {}
@@ -82,6 +82,7 @@ class PeerCalls final : public PeerServer {
   }
 
   /// What is taken as it comes, also while this node drains; it is answered at once, with nothing.
+  /// One after the other as they were sent; `receive` must not block, nor make a Burst.
   void add_letters(const std::string& method,
                    std::function<void(const NodeName& from, std::string letter)> receive) {
     letters_[method] = std::move(receive);

@@ -414,6 +414,7 @@ void RunningServer::serve() {
     }
     queue->start(cpus);
   }
+  if (transport_) transport_->serve();
   if (sharing_) sharing_->start();
 }
 

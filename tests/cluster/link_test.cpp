@@ -114,6 +114,23 @@ TEST_F(Links, SendLettersApartFromCalls) {
   EXPECT_EQ(call.times + letters[0].times + letters[1].times, 3);
 }
 
+/// Calls that are held until a shard has moved may not keep back the letters that move it.
+TEST_F(Links, HaveRoomForLettersHoweverManyCallsWait) {
+  connect();
+  server_.later = true;
+  std::vector<Told> calls(limits().requests_max + 1);
+  for (Told& call : calls) ask("x", call);
+  EXPECT_EQ(calls.back().failure, PeerFailure::overloaded);
+  server_.later = false;
+  Told letter;
+  a_->ask({"Echo", "default", "letter", 1'000'000, true}, now_, &letter);
+  exchange();
+  EXPECT_EQ(letter.body, "letter");
+  for (auto& reply : server_.replies) reply({});
+  exchange();
+  EXPECT_EQ(calls.front().times, 1);
+}
+
 TEST_F(Links, SendALargeBatchBeforeItsBurstEnds) {
   connect();
   const std::string body(22, 'x');  // two such requests fill a batch

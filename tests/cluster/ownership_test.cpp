@@ -36,19 +36,25 @@ int count(const Baton::Outputs& outputs) {
   return found;
 }
 
+const NodeName k_taker{"b"};
+
+/// One that gives its shard to that node, and may send rows: attempt 8.
+Baton giver(SteadyTime now, Baton::Outputs& out) {
+  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, {});
+  baton.start(now, out);
+  baton.want(k_taker, 7, now, out);
+  baton.receive(k_taker, baton::Accept{8}, now, out);
+  return baton;
+}
+
 /// A node that died when it had nearly everything: its giver would hold calls in vain, again and
 /// again.
 TEST(Baton, HoldsCallsOnceForATakerThatSaysNothingMore) {
-  const BatonLimits limits;
-  const NodeName taker{"b"};
   SteadyTime now{1'000'000};
-  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, limits);
   Baton::Outputs out;
-  baton.start(now, out);
-  baton.want(taker, 7, now, out);
-  baton.receive(taker, baton::Accept{8}, now, out);
+  Baton baton = giver(now, out);
   baton.readable(8, 2, true, now, out);
-  baton.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+  baton.receive(k_taker, baton::Kept{8, 2, false, true}, now, out);
   EXPECT_EQ(count<baton::HoldCalls>(out), 1);
   baton.held(1, 3, now, out);
   out.clear();
@@ -59,22 +65,18 @@ TEST(Baton, HoldsCallsOnceForATakerThatSaysNothingMore) {
   EXPECT_TRUE(baton.serving());
   EXPECT_EQ(baton.answered(), said);
   // It is back: what it lacks is sent, and then it is tried again.
-  baton.receive(taker, baton::Kept{8, 3, false}, now, out);
+  baton.receive(k_taker, baton::Kept{8, 3, false}, now, out);
   EXPECT_EQ(count<baton::HoldCalls>(out), 1);
 }
 
 /// Found by faults: what a taker that lacked a letter said of others doubled with each answer,
 /// until letters were all that two nodes had for each other.
 TEST(Baton, SaysTheEndOnceHoweverOftenItIsAnswered) {
-  const NodeName taker{"b"};
   SteadyTime now{1'000'000};
-  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, {});
   Baton::Outputs out;
-  baton.start(now, out);
-  baton.want(taker, 7, now, out);
-  baton.receive(taker, baton::Accept{8}, now, out);
+  Baton baton = giver(now, out);
   baton.readable(8, 2, true, now, out);
-  baton.receive(taker, baton::Kept{8, 0, false, true}, now, out);
+  baton.receive(k_taker, baton::Kept{8, 0, false, true}, now, out);
   ASSERT_EQ(count<baton::HoldCalls>(out), 1);
   out.clear();
   baton.held(1, 3, now, out);
@@ -82,7 +84,7 @@ TEST(Baton, SaysTheEndOnceHoweverOftenItIsAnswered) {
   out.clear();
   // The first letter was lost, so that the taker cannot go on.
   for (int i = 0; i < 10; ++i) {
-    baton.receive(taker, baton::Kept{8, 1, false}, now, out);
+    baton.receive(k_taker, baton::Kept{8, 1, false}, now, out);
     baton.readable(8, 3, true, now, out);
   }
   EXPECT_EQ(count<baton::Send>(out), 0);
@@ -98,25 +100,30 @@ TEST(Baton, SaysTheEndOnceHoweverOftenItIsAnswered) {
 
 /// What is durable before need not be waited for while calls are held.
 TEST(Baton, HasTheTakerFlushBeforeItHoldsCalls) {
-  const NodeName taker{"b"};
   SteadyTime now{1'000'000};
-  Baton giver({"a"}, {Holding::Kind::owned, {1}, {}, 0}, {});
   Baton::Outputs out;
-  giver.start(now, out);
-  giver.want(taker, 7, now, out);
-  giver.receive(taker, baton::Accept{8}, now, out);
+  Baton baton = giver(now, out);
   out.clear();
-  giver.readable(8, 2, true, now, out);
+  baton.readable(8, 2, true, now, out);
+  EXPECT_EQ(count<baton::Send>(out), 1);
+  EXPECT_EQ(count<baton::PutIdleAway>(out), 1) << "what that writes is to be flushed, too";
+  baton.tick(now, out);
   ASSERT_EQ(count<baton::Send>(out), 2);
-  EXPECT_TRUE(std::get<baton::Rows>(std::get<baton::Send>(out[1]).message).nearly);
-  EXPECT_EQ(count<baton::PutIdleAway>(out), 1);
-  giver.receive(taker, baton::Kept{8, 2, false, false}, now, out);
+  EXPECT_TRUE(std::get<baton::Rows>(std::get<baton::Send>(out.back()).message).nearly);
+  baton.receive(k_taker, baton::Kept{8, 2, false, false}, now, out);
   EXPECT_EQ(count<baton::HoldCalls>(out), 0);
   EXPECT_EQ(count<baton::Send>(out), 2) << "it is said once, while the taker is at it";
-  giver.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+  // That letter got lost, and others are answered all the while.
+  for (uint64_t last = 3; last < 6; ++last) {
+    baton.readable(8, last, true, now, out);
+    EXPECT_TRUE(std::get<baton::Rows>(std::get<baton::Send>(out.back()).message).nearly);
+    baton.receive(k_taker, baton::Kept{8, last, false, false}, now, out);
+  }
+  baton.receive(k_taker, baton::Kept{8, 5, false, true}, now, out);
   EXPECT_EQ(count<baton::HoldCalls>(out), 1);
+  EXPECT_EQ(count<baton::PutIdleAway>(out), 1);
 
-  Baton other(taker, {Holding::Kind::absent, {1}, {"a"}, 0}, {});
+  Baton other(k_taker, {Holding::Kind::absent, {1}, {"a"}, 0}, {});
   Baton::Outputs theirs;
   other.start(now, theirs);
   other.receive({"a"}, baton::Offer{{2}, 8}, now, theirs);
@@ -145,15 +152,11 @@ TEST(Baton, HasTheTakerFlushBeforeItHoldsCalls) {
 /// that calls were held for, however often it was tried.
 TEST(Baton, HoldsCallsLongerForATakerThatIsSlow) {
   const BatonLimits limits;
-  const NodeName taker{"b"};
   SteadyTime now{1'000'000};
-  Baton baton({"a"}, {Holding::Kind::owned, {1}, {}, 0}, limits);
   Baton::Outputs out;
-  baton.start(now, out);
-  baton.want(taker, 7, now, out);
-  baton.receive(taker, baton::Accept{8}, now, out);
+  Baton baton = giver(now, out);
   baton.readable(8, 2, true, now, out);
-  baton.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+  baton.receive(k_taker, baton::Kept{8, 2, false, true}, now, out);
   std::vector<int64_t> held;
   for (uint64_t number = 1; number <= 7; ++number) {
     while (count<baton::HoldCalls>(out) == 0) {
@@ -169,7 +172,7 @@ TEST(Baton, HoldsCallsLongerForATakerThatIsSlow) {
     }
     held.push_back(now.micros - since);
     out.clear();
-    baton.receive(taker, baton::Kept{8, 2, false, true}, now, out);
+    baton.receive(k_taker, baton::Kept{8, 2, false, true}, now, out);
   }
   EXPECT_THAT(held, testing::ElementsAre(200'000, 400'000, 800'000, 1'600'000, 3'200'000, 6'400'000,
                                          limits.held_micros_max));

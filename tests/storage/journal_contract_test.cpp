@@ -135,7 +135,7 @@ TEST_P(JournalContract, CarriesOutCommitsOfOneConversationInOrder) {
     journal().commit(talk.make({Driver::say({"m" + std::to_string(i + 1)})}), &outcomes);
   }
   for (size_t i = 0; i < k_commits; ++i) EXPECT_EQ(outcomes.wait(i), WriteOutcome::committed);
-  outcomes.wait_for_flush(1);
+  outcomes.wait_for_flush_of(k_commits);
   Driver again = opened("talk");
   EXPECT_EQ(again.state(), talk.state());
   EXPECT_EQ(again.read({49}, {50}), (std::vector<std::string>{"m49", "m50"}));

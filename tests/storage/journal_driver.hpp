@@ -30,6 +30,7 @@ class Outcomes final : public CommitWaiter, public Wakeup {
   void flush() override {
     const std::lock_guard lock(mutex_);
     ++flushes_;
+    told_at_flush_ = told_.size();
     changed_.notify_all();
   }
   /// The outcome of the n-th commit, from 0.
@@ -43,6 +44,11 @@ class Outcomes final : public CommitWaiter, public Wakeup {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return flushes_ >= flushes; });
   }
+  /// The same of as many as were told, in however many groups.
+  void wait_for_flush_of(size_t told) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return told_at_flush_ >= told; });
+  }
   size_t flushes() {
     const std::lock_guard lock(mutex_);
     return flushes_;
@@ -53,6 +59,7 @@ class Outcomes final : public CommitWaiter, public Wakeup {
   std::condition_variable changed_;
   std::vector<WriteOutcome> told_;
   size_t flushes_ = 0;
+  size_t told_at_flush_ = 0;
 };
 
 /// One conversation driven straight against a journal, by the rules of `decide` and `evolve`.

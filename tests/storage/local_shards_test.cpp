@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <random>
@@ -15,6 +16,18 @@
 namespace parley::test {
 namespace {
 
+class SomeElsewhere final : public ForeignHistories {
+ public:
+  explicit SomeElsewhere(std::function<bool(Shard)> which) : which_(std::move(which)) {}
+  [[nodiscard]] bool elsewhere(Shard shard) const override { return which_(shard); }
+  Result<std::vector<Message>> read(const HistorySpan&, bool, PageBounds) override {
+    return absl::UnavailableError("nobody is there");
+  }
+
+ private:
+  const std::function<bool(Shard)> which_;
+};
+
 /// Two journals, and a shard that goes from the first to the second.
 class LocalShards : public LocalFixture {
  protected:
@@ -22,6 +35,14 @@ class LocalShards : public LocalFixture {
     options_.compress = false;
     there_options_ = options_;
     there_options_.data_dir = directory_.path() + "/there";
+  }
+  // What they look elsewhere with goes first otherwise.
+  ~LocalShards() override {
+    there_.reset();
+    journal_.reset();
+  }
+  void look_elsewhere(LocalJournal& journal, std::function<bool(Shard)> which) {
+    journal.look_elsewhere(elsewhere_.emplace_back(std::move(which)));
   }
   void open_there() {
     auto opened = LocalJournal::open(there_options_);
@@ -109,6 +130,7 @@ class LocalShards : public LocalFixture {
   static inline const std::map<std::string, std::string> k_red{{"colour", "red"}};
   LocalOptions there_options_;
   std::unique_ptr<LocalJournal> there_;
+  std::deque<SomeElsewhere> elsewhere_;
 };
 
 /// Forks, what a reset left of a parent, what a deletion left, labels: everything that has rows.
@@ -329,18 +351,6 @@ TEST_F(LocalShards, TakesNothingOfAnotherShard) {
   EXPECT_TRUE(journal_->take_rows(k_shard, "").ok());
 }
 
-class SomeElsewhere final : public ForeignHistories {
- public:
-  explicit SomeElsewhere(std::function<bool(Shard)> which) : which_(std::move(which)) {}
-  [[nodiscard]] bool elsewhere(Shard shard) const override { return which_(shard); }
-  Result<std::vector<Message>> read(const HistorySpan&, bool, PageBounds) override {
-    return absl::UnavailableError("nobody is there");
-  }
-
- private:
-  const std::function<bool(Shard)> which_;
-};
-
 /// Rows of a shard that comes in are nobody's yet.
 TEST_F(LocalShards, WhatIsAnotherNodesIsNeitherListedNorForgotten) {
   open_both();
@@ -349,8 +359,7 @@ TEST_F(LocalShards, WhatIsAnotherNodesIsNeitherListedNorForgotten) {
   ASSERT_EQ(deleted.run({DeleteConversation{}}, Driver::fresh_id()), WriteOutcome::committed);
   loaded(*journal_, name(1)).append_numbered(1);
   loaded(*there_, name(0, false)).append_numbered(1);
-  SomeElsewhere foreign([](Shard shard) { return shard == k_shard; });
-  there_->look_elsewhere(foreign);
+  look_elsewhere(*there_, [](Shard shard) { return shard == k_shard; });
   auto copy = journal_->copy_shard(k_shard);
   carry_rest(*journal_, std::move(copy), *there_);
   const auto listed = there_->list({.tenant = "acme"});
@@ -365,8 +374,7 @@ TEST_F(LocalShards, WhatIsAnotherNodesIsNeitherListedNorForgotten) {
 TEST_F(LocalShards, WhoHasNoShardListsNothing) {
   open();
   loaded(*journal_, name(1)).append_numbered(1);
-  SomeElsewhere foreign([](Shard) { return true; });
-  journal_->look_elsewhere(foreign);
+  look_elsewhere(*journal_, [](Shard) { return true; });
   const auto listed = journal_->list({.tenant = "acme"});
   ASSERT_TRUE(listed.ok());
   EXPECT_TRUE(listed->conversations.empty());
@@ -391,8 +399,7 @@ TEST_F(LocalShards, VerifyLooksAtWhatIsHereOnly) {
     return report->problems.size();
   };
   EXPECT_GT(problems(), 0U) << "it could not tell";
-  SomeElsewhere foreign([](Shard shard) { return shard == k_shard; });
-  there_->look_elsewhere(foreign);
+  look_elsewhere(*there_, [](Shard shard) { return shard == k_shard; });
   EXPECT_EQ(problems(), 0U);
   copy.reset();
 }
@@ -401,8 +408,7 @@ TEST_F(LocalShards, VerifyLooksAtWhatIsHereOnly) {
 TEST_F(LocalShards, ErasesNothingThatPassedOn) {
   open();
   loaded(*journal_, name(0)).append_numbered(1);
-  SomeElsewhere foreign([](Shard shard) { return shard == k_shard; });
-  journal_->look_elsewhere(foreign);
+  look_elsewhere(*journal_, [](Shard shard) { return shard == k_shard; });
   EXPECT_EQ(journal_->erase({"acme", name(0)}, k_shard).code(), absl::StatusCode::kAborted);
 }
 

@@ -275,8 +275,9 @@ TEST_P(InPostgresUnderFaults, OneCommitThatCannotBeStoredHoldsUpNoOther) {
 TEST_P(InPostgresUnderFaults, LosesNothingWhileTheDatabaseDiesAndComesBack) {
   auto journal = opened_with_groups();
   Writers writers(*journal, 8);
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 1; round <= 5; ++round) {
     std::this_thread::sleep_for(milliseconds(300));
+    while (writers.committed < 21 * round) std::this_thread::sleep_for(milliseconds(5));
     database_.kill();
     std::this_thread::sleep_for(milliseconds(100));
     database_.start();
