@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <functional>
+#include <iostream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
@@ -75,27 +77,33 @@ struct LinkedNode {
   std::unique_ptr<CafTransport> transport;
 };
 
-/// A node in a process of its own, which ends with this.
-class OtherNode {
+/// Something that is done in a process of its own, which ends with this one. Why: two nodes may not
+/// be in the same, and CAF 0.17 forgets a part of itself, now and then, when it is stopped.
+class OwnProcess {
  public:
-  OtherNode(const char* name, const std::vector<PeerAddress>& nodes) : process_(fork()) {
+  /// Before there is any thread.
+  explicit OwnProcess(const std::function<int()>& work) : process_(fork()) {
     if (process_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    LinkedNode node(name, nodes);
-    if (!node.transport->start().ok()) _exit(1);
-    node.transport->serve();
-    while (true) pause();
+    _exit(work());
   }
-  ~OtherNode() {
-    kill(process_, SIGKILL);
-    waitpid(process_, nullptr, 0);
+  ~OwnProcess() {
+    if (process_ > 0 && !ended_) kill(process_, SIGKILL);
+    static_cast<void>(wait());
   }
-  OtherNode(const OtherNode&) = delete;
-  OtherNode& operator=(const OtherNode&) = delete;
-  [[nodiscard]] bool begun() const { return process_ > 0; }
+  OwnProcess(const OwnProcess&) = delete;
+  OwnProcess& operator=(const OwnProcess&) = delete;
+
+  /// What it returned; -1 where it was not begun, or came to another end.
+  int wait() {
+    if (process_ > 0 && !std::exchange(ended_, true)) waitpid(process_, &status_, 0);
+    return process_ > 0 && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
+  }
 
  private:
   const pid_t process_;
+  bool ended_ = false;
+  int status_ = 0;
 };
 
 class Counting final : public PeerWaiter {
@@ -106,16 +114,20 @@ class Counting final : public PeerWaiter {
   std::atomic<int> bad = 0;
 };
 
-/// Found by measuring moves: a large batch went in parts by way of a mailbox, so that small ones
-/// behind it came first, and rows were sent again after a while.
-TEST(CafTransport, LettersComeInTheirOrderHoweverLarge) {
-  const std::vector<PeerAddress> nodes = {{{"a"}, "127.0.0.1", test::free_port()},
-                                          {{"b"}, "127.0.0.1", test::free_port()}};
+constexpr int k_all_in_order = 42;
+
+int answer_for_ever(const std::vector<PeerAddress>& nodes) {
+  LinkedNode node("b", nodes);
+  if (!node.transport->start().ok()) return 1;
+  node.transport->serve();
+  while (true) pause();
+}
+
+/// Never returns: what is not answered in time goes with its process.
+int ask_in_order(const std::vector<PeerAddress>& nodes) {
   Counting told;
-  const OtherNode other("b", nodes);  // before there is any thread
-  ASSERT_TRUE(other.begun());
   LinkedNode node("a", nodes);
-  ASSERT_TRUE(node.transport->start().ok());
+  if (!node.transport->start().ok()) return 1;
   node.transport->serve();
   const auto give_up = steady_clock::now() + milliseconds(20'000);
   while (node.transport->session({"b"}) == 0 && steady_clock::now() < give_up) {
@@ -133,8 +145,18 @@ TEST(CafTransport, LettersComeInTheirOrderHoweverLarge) {
   while (told.good + told.bad < k_letters && steady_clock::now() < give_up) {
     std::this_thread::sleep_for(milliseconds(1));
   }
-  EXPECT_EQ(told.good, k_letters);
-  EXPECT_EQ(told.bad, 0);
+  std::cerr << told.good << " letters in order, " << told.bad << " not\n";
+  _exit(told.good == k_letters ? k_all_in_order : 2);
+}
+
+/// Found by measuring moves: a large batch went in parts by way of a mailbox, so that small ones
+/// behind it came first, and rows were sent again after a while.
+TEST(CafTransport, LettersComeInTheirOrderHoweverLarge) {
+  const std::vector<PeerAddress> nodes = {{{"a"}, "127.0.0.1", test::free_port()},
+                                          {{"b"}, "127.0.0.1", test::free_port()}};
+  const OwnProcess other([&] { return answer_for_ever(nodes); });
+  OwnProcess asking([&] { return ask_in_order(nodes); });
+  EXPECT_EQ(asking.wait(), k_all_in_order);
 }
 
 }  // namespace
