@@ -31,9 +31,10 @@ struct LinkLimits {
 /// exactly once, and not later than the link is gone.
 class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
  public:
-  /// Sends one batch, in order, without blocking. Why letters are told apart: what they say is
-  /// to be heard in their order, what calls ask for at once.
+  /// Of a batch. Why letters are told apart: what they say is to be heard in their order, what
+  /// calls ask for at once.
   enum class Content : uint8_t { calls, letters };
+  /// Sends one batch, in order, without blocking.
   using Send = std::function<void(std::string batch, Content content)>;
   using Session = uint64_t;
 

@@ -13,6 +13,7 @@
 #include "tests/support/requests.hpp"
 
 namespace parley::test {
+
 ClusterNodes::ClusterNodes(std::string dir, const std::vector<NodePlace>& places,
                            std::vector<std::string> flags, std::vector<std::string> journals)
     : dir_(std::move(dir)), flags_(std::move(flags)), journals_(std::move(journals)) {
