@@ -6,6 +6,13 @@
 #include "cluster/peer_codec.hpp"
 
 namespace parley {
+namespace {
+
+/// However much a burst has for the peer: what it has done so far is not to wait for all of it.
+constexpr size_t k_early_batch_bytes_max = 256U << 10;
+
+}  // namespace
+
 Link::~Link() {
   std::vector<PeerWaiter*> waiters;
   {
@@ -39,7 +46,7 @@ void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
       append_request(id, request, request.letter ? letters_ : batch());
       // Why under the lock: the connection may not close between the two.
       waiter = nullptr;
-      if (outgoing_.size() + letters_.size() >= limits_.batch_bytes) send_batches();
+      send_batches_if_full();
     }
     failure = full ? PeerFailure::overloaded : PeerFailure::not_sent;
   }
@@ -108,14 +115,21 @@ void Link::answer(Session session, uint64_t id, PeerAnswer answer) {
     absl::MutexLock lock(&mutex_);
     if (session != session_ || !send_) return;
     append_answer(id, answer, batch());
-    if (outgoing_.size() >= limits_.batch_bytes) send_batches();
+    send_batches_if_full();
   }
   Burst::wake_at_end(*this);
 }
 
 void Link::wake() {
   absl::MutexLock lock(&mutex_);
+  full_at_ = limits_.batch_bytes;
   if (send_) send_batches();
+}
+
+void Link::send_batches_if_full() {
+  if (outgoing_.size() + letters_.size() < full_at_) return;
+  send_batches();
+  full_at_ = std::min(2 * full_at_, std::max(limits_.batch_bytes, k_early_batch_bytes_max));
 }
 
 std::string& Link::batch() {

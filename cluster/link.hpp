@@ -20,6 +20,7 @@ struct LinkLimits {
   size_t bytes_max = 8U << 20;         ///< of requests under way; one alone may have more
   size_t letter_bytes_max = 4U << 20;  ///< of letters, in addition; one alone may have more
   /// A batch that has so many leaves before its burst ends: nodes and the wire work side by side.
+  /// The next one of that burst has twice as many: each costs both nodes a wake-up.
   size_t batch_bytes = 64U << 10;
 };
 
@@ -81,6 +82,7 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   /// The one that gathers.
   std::string& batch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void send_batches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void send_batches_if_full() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Takes a request off the table.
   PeerWaiter* release(uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -94,6 +96,7 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
   uint64_t first_unsent_ ABSL_GUARDED_BY(mutex_) = 1;
   std::string outgoing_ ABSL_GUARDED_BY(mutex_);  ///< a PeerBatch so far, of calls and answers
   std::string letters_ ABSL_GUARDED_BY(mutex_);   ///< the same, of letters
+  size_t full_at_ ABSL_GUARDED_BY(mutex_) = limits_.batch_bytes;  ///< in this burst
   size_t last_batch_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  ///< the next one is likely to have as many
   absl::flat_hash_map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
   Load call_load_ ABSL_GUARDED_BY(mutex_);

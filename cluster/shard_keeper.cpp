@@ -241,6 +241,7 @@ void ShardKeeper::send_rows(Shard shard, const NodeName& to, const baton::Rows& 
       bytes += letter.rows.back().size();
     }
     part.end = rows.end && part.last == rows.last;
+    part.nearly = rows.nearly && part.last == rows.last;
     letter.message = part;
     host_.send(to, encode_letter(letter));
     part.first = part.last + 1;

@@ -64,9 +64,7 @@ void CallQueue::written(caf::strong_actor_ptr actor, WriteOutcome outcome) {
 }
 
 void CallQueue::flush() {
-  absl::MutexLock lock(&mutex_);
-  if (rung_) return;
-  rung_ = true;
+  if (rung_.exchange(true)) return;
   // Why not "now": gRPC rounds that up to a millisecond, and a timer's thread would ring.
   alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &bell_);
 }
@@ -82,9 +80,10 @@ void CallQueue::post(std::function<void()> job) {
 void CallQueue::answer_bell() {
   std::vector<Finished> finished;
   std::vector<std::function<void()>> jobs;
+  // Why first: what is added from now on rings again.
+  rung_.store(false);
   {
     absl::MutexLock lock(&mutex_);
-    rung_ = false;
     finished.swap(finished_);
     jobs.swap(jobs_);
   }

@@ -76,9 +76,11 @@ class CallQueue final : public Resumer {
   absl::Mutex mutex_;
   std::vector<Finished> finished_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);
-  bool rung_ ABSL_GUARDED_BY(mutex_) = false;
+  /// From the ringing on until the bell is answered. Why no lock: whoever rings would still have it
+  /// when the thread that it wakes asks for it.
+  std::atomic<bool> rung_ = false;
   Bell bell_{*this};
-  grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
+  grpc::Alarm alarm_;  ///< of whoever set `rung_`
 };
 
 }  // namespace parley

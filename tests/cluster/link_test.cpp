@@ -145,6 +145,28 @@ TEST_F(Links, SendALargeBatchBeforeItsBurstEnds) {
   for (const Told& one : told) EXPECT_EQ(one.body, body);
 }
 
+TEST_F(Links, SendLargerBatchesTheLongerABurstLasts) {
+  constexpr size_t k_batch = 90;
+  Told told[10];
+  std::vector<size_t> sizes;
+  const auto link = std::make_shared<Link>(NodeName{"b"}, LinkLimits{100, 10'000, 10'000, k_batch});
+  link->open([&](const std::string& batch, Link::Content) { sizes.push_back(batch.size()); });
+  const auto sent_before_a_burst_ends = [&](size_t first) {
+    const Burst burst;
+    sizes.clear();
+    for (size_t i = first; i < first + 5; ++i) {
+      link->ask({"Echo", "default", std::string(50, 'x'), 1'000'000}, now_, &told[i]);
+    }
+    return sizes;
+  };
+  const std::vector<size_t> early = sent_before_a_burst_ends(0);
+  ASSERT_EQ(early.size(), 2U);
+  EXPECT_GE(early[0], k_batch);
+  EXPECT_GE(early[1], 2 * k_batch);
+  // The next burst begins with a small one again.
+  EXPECT_EQ(sent_before_a_burst_ends(5).size(), 2U);
+}
+
 TEST_F(Links, SayAtOnceThatNothingWasSentWhereThereIsNoConnection) {
   Told told;
   ask("x", told);
