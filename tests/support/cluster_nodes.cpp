@@ -94,11 +94,11 @@ bool ClusterNodes::settled_for(int node, const std::vector<int>& nodes) {
   for (const auto& each : cluster->nodes()) {
     if (each.reachable()) there.insert(each.name());
   }
-  for (const int each : nodes) {
-    if (!there.contains(name(each))) return false;
-  }
+  std::set<std::string> wanted;
+  for (const int each : nodes) wanted.insert(name(each));
+  if (!std::ranges::includes(there, wanted)) return false;
   return std::ranges::all_of(cluster->shards(), [&](const auto& shard) {
-    return shard.state() == pb::ClusterShard::STATE_SERVED;
+    return shard.state() == pb::ClusterShard::STATE_SERVED && wanted.contains(shard.owner());
   });
 }
 

@@ -55,7 +55,7 @@ class ClusterNodes {
   [[nodiscard]] ServerOptions options(int node) const;
   /// Every shard answers through each node.
   void wait_until_linked();
-  /// Each shard is served, and each of these nodes knows of all of them.
+  /// Each shard is served by one of these nodes, and they all know it.
   void wait_until_settled(const std::vector<int>& nodes);
   [[nodiscard]] bool settled_for(int node, const std::vector<int>& nodes);
   /// Kills all and starts them again.
