@@ -1,4 +1,5 @@
-// The core and the codec alone, per append of one message of 200 B with a request id.
+// The core and the codec alone, per append of one message of 200 B with a request id; and what is
+// found out from a provider's answer.
 #include <string>
 #include <utility>
 #include <variant>
@@ -8,6 +9,8 @@
 
 #include "bench/requests.hpp"
 #include "conversation/engine.hpp"
+#include "services/providers/catalogue.hpp"
+#include "services/providers/extraction.hpp"
 #include "storage/codec.hpp"
 #include "tests/support/builders.hpp"
 
@@ -99,11 +102,40 @@ void encode_a_state(benchmark::State& run) {
   for (auto _ : run) benchmark::DoNotOptimize(encode_state(state));
 }
 
+void extract_an_answer(benchmark::State& run) {
+  const std::string body =
+      R"({"id": "chatcmpl-BpJBM4XqgLRpLxm", "object": "chat.completion", "created": 1751566698,
+          "model": "gpt-4o-2024-08-06", "choices": [{"index": 0, "message": {"role": "assistant",
+          "content": ")" +
+      k_text + R"(", "refusal": null, "annotations": []}, "logprobs": null,
+          "finish_reason": "stop"}], "usage": {"prompt_tokens": 1420, "completion_tokens": 100,
+          "total_tokens": 1520, "prompt_tokens_details": {"cached_tokens": 1280,
+          "audio_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 0,
+          "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}},
+          "service_tier": "default", "system_fingerprint": "fp_07871e2ad8"})";
+  const RawResponse response{200,
+                             {{"content-type", "application/json"},
+                              {"openai-organization", "org"},
+                              {"openai-processing-ms", "365"},
+                              {"openai-version", "2020-10-01"},
+                              {"x-ratelimit-limit-requests", "10000"},
+                              {"x-ratelimit-remaining-requests", "9999"},
+                              {"x-ratelimit-reset-requests", "6ms"},
+                              {"x-request-id", "req_d3ecdcde6af5cffc"}},
+                             body};
+  const ExtractionRules rules{{}, ProviderCatalogue::built_in().marks(), {}};
+  for (auto _ : run) {
+    const Extraction found = extract(response, rules);
+    benchmark::DoNotOptimize(found.usage->usage.total);
+  }
+}
+
 BENCHMARK(decide_and_evolve)->Name("decide + evolve");
 BENCHMARK(engine_round)->Name("engine: submit + written");
 BENCHMARK(encode_a_commit)->Name("encode_commit");
 BENCHMARK(decode_a_commit)->Name("decode_log_record");
 BENCHMARK(encode_a_state)->Name("encode_state of 100 messages");
+BENCHMARK(extract_an_answer)->Name("extract: a provider's answer of 900 B");
 
 }  // namespace
 }  // namespace parley

@@ -44,7 +44,7 @@ Section ask_engine(const Settings& settings) {
   }
   return {"engine", "The core alone",
           "In process, one thread, no gRPC, no disk; per append of one message of 200 B with a "
-          "request id.\n\n" +
+          "request id, and per answer of a provider.\n\n" +
               table.text()};
 }
 

@@ -12,6 +12,7 @@ pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(GTest CONFIG REQUIRED)
 find_path(GOOGLEAPIS_DIR google/rpc/error_details.proto
           PATH_SUFFIXES share/gocode/src/github.com/gogo/googleapis REQUIRED)

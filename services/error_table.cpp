@@ -162,6 +162,9 @@ constexpr auto k_rows = std::to_array<ErrorRow>({
     {Id::shards_place_themselves, "SHARDS_PLACE_THEMSELVES", Code::kUnimplemented,
      "Where nodes share a journal, shards go where they belong by themselves. Stop a node to empty "
      "it."},
+    {Id::provider_not_found, "PROVIDER_NOT_FOUND", Code::kNotFound,
+     "No provider is called {provider}. ListProviders names all, and what they are called as "
+     "well."},
     {Id::internal, "INTERNAL", Code::kInternal,
      "The server failed in a way it should not. Send it again with the same request_id; if it "
      "stays, "

@@ -67,6 +67,7 @@ enum class ErrorId : uint8_t {
   needs_cluster,
   shared_journal,
   shards_place_themselves,
+  provider_not_found,
   internal,
 };
 

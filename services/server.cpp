@@ -32,6 +32,7 @@
 #include "services/import_step.hpp"
 #include "services/peer_calls.hpp"
 #include "services/peers.hpp"
+#include "services/provider_service.hpp"
 #include "services/release.hpp"
 #include "services/remote_forks.hpp"
 #include "services/remote_reads.hpp"
@@ -118,7 +119,6 @@ class RunningServer final : public Server {
   Status listen(grpc::ServerBuilder& builder);
   void serve();
   void finish_releases();
-  void purge();
   void keep_house();
 
   const Config config_;
@@ -151,13 +151,17 @@ class RunningServer final : public Server {
 
   ConversationRpcs conversation_rpcs_;
   AdminRpcs admin_rpcs_;
+  ProviderRpcs provider_rpcs_;
   HealthRpcs health_rpcs_;
   EchoRpcs echo_rpcs_;
   std::unique_ptr<ConversationService> conversations_;
   std::unique_ptr<TransferService> transfers_;
   std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<ProviderService> providers_;
   std::unique_ptr<EchoService> echo_;
-  HealthService health_{health_rpcs_, {"parley.v1.ConversationService", "parley.v1.AdminService"}};
+  HealthService health_{
+      health_rpcs_,
+      {"parley.v1.ConversationService", "parley.v1.AdminService", "parley.v1.ProviderService"}};
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 
@@ -350,6 +354,7 @@ void RunningServer::build(grpc::ServerBuilder& builder) {
   builder.AddListeningPort(config_.listen, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(&conversation_rpcs_);
   builder.RegisterService(&admin_rpcs_);
+  builder.RegisterService(&provider_rpcs_);
   builder.RegisterService(&health_rpcs_);
   if (config_.echo) builder.RegisterService(&echo_rpcs_);
 }
@@ -376,6 +381,7 @@ void RunningServer::assemble(grpc::ServerBuilder& builder) {
   conversations_ = std::make_unique<ConversationService>(*node_, conversation_rpcs_, *peers_);
   transfers_ = std::make_unique<TransferService>(*node_, conversation_rpcs_);
   admin_ = std::make_unique<AdminService>(*node_, admin_rpcs_, *peers_, *conversations_);
+  providers_ = std::make_unique<ProviderService>(*node_, provider_rpcs_);
   echo_ = std::make_unique<EchoService>(echo_rpcs_, node_->traffic);
 }
 
@@ -405,6 +411,7 @@ void RunningServer::serve() {
     conversations_->serve(*queue);
     transfers_->serve(*queue);
     admin_->serve(*queue);
+    providers_->serve(*queue);
     health_.serve(*queue);
     if (config_.echo) echo_->serve(*queue);
     std::vector<std::optional<int>> cpus(static_cast<size_t>(number_or(config_.threads, 1)));
@@ -436,16 +443,14 @@ void RunningServer::keep_house() {
     if (!router_) continue;
     remote_watches_->sweep();
     if (sharing_) sharing_->sweep();
-    if (shared_ && sweeps % k_sweeps_a_purge == 0) node_->blocking([this] { purge(); });
+    if (shared_ && sweeps % k_sweeps_a_purge == 0) {
+      node_->blocking([this] {
+        const Status status = shared_->purge();
+        if (!status.ok()) spdlog::warn("deletions left something: {}", status.ToString());
+      });
+    }
     // Of forks whose parents were busy, or on their way.
     if (++sweeps % k_sweeps_a_release == 0) node_->blocking([this] { finish_releases(); });
-  }
-}
-
-/// What is left of deleted conversations, and old enough.
-void RunningServer::purge() {
-  if (const Status status = shared_->purge(); !status.ok()) {
-    spdlog::warn("what is left of deleted conversations was not forgotten: {}", status.ToString());
   }
 }
 
@@ -457,8 +462,7 @@ void RunningServer::drain_and_stop() {
     std::this_thread::sleep_for(milliseconds(config_.drain_delay_ms));
     if (sharing_) sharing_->drain(std::chrono::seconds(config_.drain_seconds));
     node_->traffic.draining = true;
-    // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer,
-    // too.
+    // Why not left to Shutdown's deadline: it would wait for idle connections that do not answer.
     const auto deadline =
         std::chrono::steady_clock::now() + std::chrono::seconds(config_.drain_seconds);
     while (node_->traffic.under_way > 0 && std::chrono::steady_clock::now() < deadline) {

@@ -125,11 +125,9 @@ TEST(ErrorTable, NamesTheFieldOfAnId) {
 }
 
 TEST(ErrorTable, FillsEverySentence) {
-  const ErrorMetadata metadata = {{"thread_id", "t"},
-                                  {"current_version", "3"},
-                                  {"node", "parley-1"},
-                                  {"count", "2"},
-                                  {"thread_ids", "a,b"}};
+  const ErrorMetadata metadata = {{"thread_id", "t"},    {"current_version", "3"},
+                                  {"node", "parley-1"},  {"count", "2"},
+                                  {"thread_ids", "a,b"}, {"provider", "p"}};
   for (const ErrorRow& row : error_table()) {
     const ApiError error = error_with_reason(row.reason, metadata);
     EXPECT_EQ(error.message.find_first_of("{}"), std::string::npos) << error.message;
