@@ -20,7 +20,7 @@ std::string_view take_line(std::string_view& text) {
 
 }  // namespace
 
-std::vector<TextEvent> text_events(std::string_view text) {
+std::vector<TextEvent> text_events(std::string_view text, size_t most) {
   std::vector<TextEvent> events;
   TextEvent event;
   bool has_data = false;
@@ -31,7 +31,7 @@ std::vector<TextEvent> text_events(std::string_view text) {
   };
   constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
   if (text.starts_with(k_byte_order_mark)) text.remove_prefix(k_byte_order_mark.size());
-  while (!text.empty()) {
+  while (!text.empty() && events.size() < most) {
     const std::string_view line = take_line(text);
     const std::string_view bare = line.substr(std::min(line.find_first_not_of(" \t"), line.size()));
     if (bare.empty()) {
@@ -52,7 +52,7 @@ std::vector<TextEvent> text_events(std::string_view text) {
       }
     }
   }
-  dispatch();
+  if (events.size() < most) dispatch();
   return events;
 }
 

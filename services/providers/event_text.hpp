@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,8 @@ struct TextEvent {
 /// The events of a stream as the HTML standard defines `text/event-stream`: fields and comments,
 /// lines that end in LF, CR or both, several lines of data in one event. An event that the text
 /// breaks off in counts as well, for that is what a lost connection leaves. Lines that are no
-/// fields but JSON by themselves (`application/x-ndjson`) are an event each.
-std::vector<TextEvent> text_events(std::string_view text);
+/// fields but JSON by themselves (`application/x-ndjson`) are an event each. Not more than `most`
+/// are read: each takes memory, however short it is.
+std::vector<TextEvent> text_events(std::string_view text, size_t most = SIZE_MAX);
 
 }  // namespace parley

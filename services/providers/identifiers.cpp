@@ -75,11 +75,13 @@ void Identifiers::walk(const Json& at, std::string& path, std::string_view key, 
 
 void Identifiers::add(std::string_view path, std::string value, Found found) {
   if (value.empty() || value.size() > k_value_bytes_max) return;
-  if (!known_.emplace(path, value).second) return;
+  const std::pair<std::string, std::string> known(path, value);
+  if (known_.contains(known)) return;
   if (all_.size() >= k_most) {
     complete_ = false;
     return;
   }
+  known_.insert(known);
   all_.push_back({std::string(path), std::move(value), found});
 }
 

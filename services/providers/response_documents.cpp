@@ -12,6 +12,9 @@
 namespace parley {
 namespace {
 
+/// More than any model answers with.
+constexpr size_t k_events_max = 100'000;
+
 /// A list of answers, as some send a stream, is so many documents.
 void add(Json document, std::vector<Json>& documents) {
   if (!document.is_array()) return documents.push_back(std::move(document));
@@ -59,7 +62,8 @@ ResponseDocuments read_frames(std::string_view body) {
 ResponseDocuments read_events(std::string_view body) {
   ResponseDocuments read{BodyForm::events, {}, {}};
   size_t unread = 0;
-  for (const TextEvent& event : text_events(body)) {
+  const auto events = text_events(body, k_events_max);
+  for (const TextEvent& event : events) {
     if (event.data.empty() || event.data == "[DONE]") continue;
     auto document = parse_document(event.data);
     if (!document) {
@@ -69,6 +73,9 @@ ResponseDocuments read_events(std::string_view body) {
     add(std::move(*document), read.documents);
   }
   if (unread > 0) read.problem = absl::StrCat(unread, " events hold no JSON");
+  if (events.size() >= k_events_max) {
+    read.problem = absl::StrCat("only the first ", k_events_max, " events were read");
+  }
   return read;
 }
 

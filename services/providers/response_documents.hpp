@@ -22,7 +22,8 @@ struct ResponseDocuments {
 
 /// By what the body is, whatever its media type says: JSON, also behind blanks and as a list;
 /// `text/event-stream`, one JSON text a line, and AWS's binary stream, whose events become
-/// `{"messageStop": {...}}`. Events that hold no JSON (`[DONE]`, comments) are left out.
+/// `{"messageStop": {...}}`. Events that hold no JSON (`[DONE]`, comments) are left out, and those
+/// behind the first 100,000, which `problem` says.
 ResponseDocuments read_documents(std::string_view body);
 
 }  // namespace parley

@@ -37,6 +37,11 @@ TEST(TextEvents, MayBeLinesOfJson) {
               ElementsAre(TextEvent{"", "{\"a\":1}"}, TextEvent{"", "{\"a\":2}"}));
 }
 
+TEST(TextEvents, AreReadUpToAsManyAsAreWanted) {
+  EXPECT_THAT(text_events("data: 1\n\ndata: 2\n\ndata: 3", 2),
+              ElementsAre(TextEvent{"", "1"}, TextEvent{"", "2"}));
+}
+
 TEST(TextEvents, BeginBehindAByteOrderMark) {
   EXPECT_THAT(text_events("\xEF\xBB\xBF"
                           "data: 1\n\n"),

@@ -43,5 +43,13 @@ TEST(ResponseDocuments, SayWhatTheyCouldNotRead) {
   EXPECT_EQ(read_documents("").form, BodyForm::empty);
 }
 
+TEST(ResponseDocuments, AreBoundedHoweverShortEventsAre) {
+  std::string lines;
+  for (int i = 0; i < 100'001; ++i) lines += "{}\n";
+  const auto read = read_documents(lines);
+  EXPECT_EQ(read.documents.size(), 100'000U);
+  EXPECT_EQ(read.problem, "only the first 100000 events were read");
+}
+
 }  // namespace
 }  // namespace parley
