@@ -418,7 +418,7 @@ void CafTransport::serve() { shared_->serving = true; }
 void CafTransport::ask(const NodeName& to, PeerRequest request, PeerWaiter* waiter) {
   const auto link = link_to(to);
   if (!link) return waiter->failed(PeerFailure::not_sent);
-  link->ask(std::move(request), steady_(), waiter);
+  link->ask(request, steady_(), waiter);
 }
 
 uint64_t CafTransport::session(const NodeName& to) const {

@@ -30,7 +30,7 @@ bool Link::full_for(const PeerRequest& request) {
          (under_way.requests > 0 && under_way.bytes + request.body.size() > bytes_max);
 }
 
-void Link::ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter) {
+void Link::ask(const PeerRequest& request, SteadyTime now, PeerWaiter* waiter) {
   const size_t bytes = request.body.size();
   PeerFailure failure{};
   {
@@ -103,14 +103,14 @@ bool Link::receive(Session session, const std::string& batch_bytes, PeerServer& 
   for (auto& [waiter, answer] : answered) waiter->answered(std::move(answer));
   for (auto& [id, request] : batch->requests) {
     server.serve(peer_, std::move(request),
-                 [self = shared_from_this(), session, id = id](PeerAnswer answer) {
-                   self->answer(session, id, std::move(answer));
+                 [self = shared_from_this(), session, id = id](const PeerAnswer& answer) {
+                   self->answer(session, id, answer);
                  });
   }
   return true;
 }
 
-void Link::answer(Session session, uint64_t id, PeerAnswer answer) {
+void Link::answer(Session session, uint64_t id, const PeerAnswer& answer) {
   {
     absl::MutexLock lock(&mutex_);
     if (session != session_ || !send_) return;

@@ -44,7 +44,7 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
 
   [[nodiscard]] const NodeName& peer() const { return peer_; }
 
-  void ask(PeerRequest request, SteadyTime now, PeerWaiter* waiter);
+  void ask(const PeerRequest& request, SteadyTime now, PeerWaiter* waiter);
 
   /// A connection stands; the one before, if any, is over.
   Session open(Send send);
@@ -74,7 +74,7 @@ class Link final : public Sleeper, public std::enable_shared_from_this<Link> {
     size_t requests = 0;
     size_t bytes = 0;
   };
-  void answer(Session session, uint64_t id, PeerAnswer answer);
+  void answer(Session session, uint64_t id, const PeerAnswer& answer);
   [[nodiscard]] bool full_for(const PeerRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Load& load(bool letters) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return letters ? letter_load_ : call_load_;

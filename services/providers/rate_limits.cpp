@@ -66,6 +66,7 @@ std::vector<RateLimit> rate_limits(const ResponseHeaders& headers) {
     }
   }
   std::vector<RateLimit> all;
+  all.reserve(by_name.size());
   for (auto& [name, limit] : by_name) all.push_back(std::move(limit));
   return all;
 }

@@ -215,6 +215,9 @@ TEST_F(ClusterMove, TheCommandLineEmptiesANodeAndEvensThingsOutAgain) {
   EXPECT_THAT(parley("cluster plan --without parley-2"), HasSubstr("4 shards to be moved"));
   EXPECT_THAT(parley("cluster apply --without parley-2"), HasSubstr("4 shards moved"));
   EXPECT_THAT(parley("cluster status"), HasSubstr("parley-2  0  "));
+  // What scripts look for, ./dev cluster among them.
+  EXPECT_THAT(parley("cluster status --json"),
+              HasSubstr(R"({"name":"parley-0","reachable":true,)"));
   EXPECT_NE(nodes_.home_of(thread), 2);
   EXPECT_EQ(must_get(client(2), thread).version(), 1);
   EXPECT_THAT(parley("cluster apply"), HasSubstr("4 shards moved"));

@@ -19,7 +19,6 @@ namespace parley {
 namespace {
 
 using testing::Contains;
-using testing::Field;
 
 Extraction extracted(std::string_view body, const ResponseHeaders& headers = {}, int status = 200) {
   return extract({status, headers, body}, {{}, ProviderCatalogue::built_in().marks(), {}});
@@ -103,7 +102,7 @@ class Recordings : public ::testing::Test {
   }
   static std::string body_of(const Json& recording) {
     for (const char* verbatim : {"sse", "body_text_verbatim", "body_text"}) {
-      if (const std::string text = text_at(recording, {verbatim}); !text.empty()) return text;
+      if (std::string text = text_at(recording, {verbatim}); !text.empty()) return text;
     }
     std::string bytes;
     if (absl::Base64Unescape(text_at(recording, {"eventstream_base64"}), &bytes) &&
@@ -124,7 +123,7 @@ class Recordings : public ::testing::Test {
     }
     [[nodiscard]] Usage usage() const { return found.usage ? found.usage->usage : Usage{}; }
   };
-  std::vector<Case> all() const {
+  [[nodiscard]] std::vector<Case> all() const {
     std::vector<Case> cases;
     for (const Json& about : index_) {
       Case each{text_at(about, {"file"}), about, {}, {}};
