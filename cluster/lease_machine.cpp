@@ -75,7 +75,7 @@ Result<bool> LeaseMachine::keep_lease() {
   const bool renews = joined_ || may_have_joined_;
   // Why: a new lease would let calls be answered that began under one that is over.
   if (!renews && endings_ > 0) return false;
-  const auto kept = renews ? table_.renew(self_) : table_.join(self_);
+  auto kept = renews ? table_.renew(self_) : table_.join(self_);
   if (!kept.ok()) {
     if (absl::IsUnknown(kept.status())) may_have_joined_ = true;
     return kept;

@@ -21,7 +21,7 @@ struct LinkLimits {
   size_t letter_bytes_max = 4U << 20;  ///< of letters, in addition; one alone may have more
   /// A batch that has so many leaves before its burst ends: nodes and the wire work side by side.
   /// The next one of that burst has twice as many: each costs both nodes a wake-up.
-  size_t batch_bytes = 64U << 10;
+  size_t batch_bytes = 128U << 10;
 };
 
 /// One peer: what goes to it, and what is waited for from it.

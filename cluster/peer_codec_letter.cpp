@@ -92,7 +92,7 @@ std::optional<ShardLetter> parse_letter(const std::string& bytes) {
   const uint64_t meant =
       rows != nullptr && rows->last >= rows->first ? rows->last - rows->first + 1 : 0;
   if (pieces != meant) return std::nullopt;
-  ShardLetter letter{{static_cast<uint16_t>(in.shard())}, *std::move(message), {}};
+  ShardLetter letter{{static_cast<uint16_t>(in.shard())}, *message, {}};
   for (auto& piece : *in.mutable_rows()) letter.rows.push_back(std::move(piece));
   return letter;
 }
